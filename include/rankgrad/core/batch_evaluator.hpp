@@ -1,0 +1,175 @@
+// rankgrad/core/batch_evaluator.hpp: losses and metrics over ragged batches, on any number of threads, to the same bits.
+// SPDX-License-Identifier: MIT
+//
+// Read first: core/ragged_batch.hpp, core/reduction.hpp.
+#pragma once
+
+#include <rankgrad/core/combinators.hpp>
+#include <rankgrad/core/evaluate.hpp>
+#include <rankgrad/core/executor.hpp>
+#include <rankgrad/core/reduction.hpp>
+
+#include <vector>
+
+namespace rankgrad::inline RANKGRAD_ABI {
+
+/// Keep one per training loop: it owns the scratch of every worker and stops allocating after the first large batch.
+///
+///   BatchEvaluator<float> evaluate;
+///   float value = evaluate(loss, batch, gradient);                                   // mean over lists, serial
+///   float value = evaluate(loss, batch, gradient, Reduction::sum, pool);
+///   float value = evaluate.with_curvature(loss, batch, gradient, curvature, 1e-6f, Reduction::sum, pool);
+///   double ndcg = evaluate.metric(Ndcg{.k = 10}, batch);
+///
+/// The batch is cut into lists, a worker computes whole lists, the gradients of lists do not overlap, and one thread
+/// adds the values in list order: the result does not depend on the executor.
+///
+/// A loss with `scope == Scope::batch` sees all lists pooled into one and counts as one list. A mixture of such a loss
+/// with others is evaluated part by part.
+template <Real T>
+class BatchEvaluator {
+ public:
+  /// Overwrites `gradient` [items]; returns the reduced value.
+  template <class L, class E = Serial>
+  T operator()(const L& loss, const RaggedBatch<T>& batch, std::type_identity_t<std::span<T>> gradient,
+               Reduction reduction = Reduction::mean, const E& executor = {}) {
+    return with_curvature(loss, batch, gradient, {}, 0, reduction, executor);
+  }
+
+  /// The same with the curvature in `curvature` [items], at least `floor` everywhere after the reduction.
+  template <class L, class E = Serial>
+  T with_curvature(const L& loss, const RaggedBatch<T>& batch, std::type_identity_t<std::span<T>> gradient,
+                   std::type_identity_t<std::span<T>> curvature, T floor, Reduction reduction = Reduction::mean,
+                   const E& executor = {}) {
+    static_assert(Loss<L, T>,
+                  "a loss needs `template <rankgrad::Real T> rankgrad::Contribution<T> value_and_gradient("
+                  "rankgrad::ListView<T>, rankgrad::GradientSink<T>, rankgrad::Workspace&) const` for the T of this evaluator");
+    check_at_the_door(loss, batch);
+    RANKGRAD_EXPECTS(gradient.size() == batch.items(), "gradient and scores differ in size");
+    RANKGRAD_EXPECTS(curvature.empty() || curvature.size() == batch.items(), "curvature and scores differ in size");
+    RANKGRAD_EXPECTS(floor >= T(0), "the curvature floor is negative");
+    std::fill(gradient.begin(), gradient.end(), T(0));
+    std::fill(curvature.begin(), curvature.end(), T(0));
+    const T value = static_cast<T>(accumulate(loss, 1.0, batch, gradient, curvature, reduction, executor));
+    for (T& h : curvature) h = std::max(h, floor);
+    return value;
+  }
+
+  /// The metric's mean over the lists that it does not leave out, weighted by list_weights.
+  template <class M, class E = Serial>
+  double metric(const M& metric, const RaggedBatch<T>& batch, const E& executor = {}) {
+    static_assert(Metric<M, T>, "a metric needs `template <rankgrad::Real T> rankgrad::Contribution<T> value("
+                                "rankgrad::ListView<T>, rankgrad::Workspace&) const`");
+    check_at_the_door(metric, batch);
+    const Total<T> total = for_each_list(batch, executor, [&](const ListView<T>& list, std::size_t, Workspace& workspace) {
+      return evaluate_unmasked(metric, list, workspace);
+    });
+    return total.value * total.factor(Reduction::mean);
+  }
+
+  /// Value and validity of every list of the last call, before weights and reduction. After a loss of batch scope: one
+  /// entry. After a mixture that was evaluated part by part: those of its last part.
+  std::span<const Contribution<T>> per_list() const noexcept { return parts_; }
+
+  /// How often scratch had to grow so far; constant once warm.
+  std::size_t growths() const noexcept {
+    std::size_t total = growths_;
+    for (const Workspace& workspace : workspaces_) total += workspace.growths();
+    return total;
+  }
+
+ private:
+  /// Adds factor * reduced loss to gradient and curvature.
+  template <class L, class E>
+  double accumulate(const L& loss, double factor, const RaggedBatch<T>& batch, std::span<T> gradient, std::span<T> curvature,
+                    Reduction reduction, const E& executor) {
+    if constexpr (is_scaled<L>) {
+      return accumulate(loss.loss, factor * loss.weight, batch, gradient, curvature, reduction, executor);
+    } else if constexpr (is_sum<L>) {
+      if (scope_of(loss.first) != scope_of(loss.second) || has_mixed_scopes(loss.first) || has_mixed_scopes(loss.second)) {
+        const double first = accumulate(loss.first, factor, batch, gradient, curvature, reduction, executor);
+        return first + accumulate(loss.second, factor, batch, gradient, curvature, reduction, executor);
+      }
+    }
+    return accumulate_lists(loss, factor, batch, gradient, curvature, reduction, executor);
+  }
+
+  template <class L, class E>
+  double accumulate_lists(const L& loss, double factor, const RaggedBatch<T>& batch, std::span<T> gradient,
+                          std::span<T> curvature, Reduction reduction, const E& executor) {
+    // The reduction's factor is known only when all lists are done; until then the gradient stands in scratch of its own.
+    grow(gradient_, batch.items());
+    if (!curvature.empty()) grow(curvature_, batch.items());
+    const auto task = [&](const ListView<T>& list, std::size_t first, Workspace& workspace) {
+      T* grad = gradient_.data() + first;
+      T* hess = curvature.empty() ? nullptr : curvature_.data() + first;
+      std::fill_n(grad, list.size(), T(0));
+      if (hess) std::fill_n(hess, list.size(), T(0));
+      const T weight = scope_of(loss) == Scope::batch ? T(1) : batch.list_weight(list.index);
+      return evaluate_unmasked(loss, list, GradientSink<T>{grad, hess, weight}, workspace);
+    };
+    const Total<T> total = scope_of(loss) == Scope::batch ? pooled(batch, task) : for_each_list(batch, executor, task);
+    const double scale = factor * total.factor(reduction);
+    const T s = static_cast<T>(scale);
+    for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] += s * gradient_[i];
+    for (std::size_t i = 0; i < curvature.size(); ++i) curvature[i] += s * curvature_[i];
+    return scale * total.value;
+  }
+
+  template <class E, class Task>
+  Total<T> for_each_list(const RaggedBatch<T>& batch, const E& executor, const Task& task) {
+    const std::size_t lists = batch.lists();
+    prepare(lists, executor.workers());
+    cut_into_chunks(batch);
+    executor(chunks_.size() - 1, [&](std::size_t chunk, std::size_t worker) {
+      for (std::size_t q = chunks_[chunk]; q < chunks_[chunk + 1]; ++q)
+        parts_[q] = task(batch[q], batch.offsets[q], workspaces_[worker]);
+    });
+    Total<T> total;
+    for (std::size_t q = 0; q < lists; ++q) total.add(parts_[q], batch.list_weight(q));
+    return total;
+  }
+
+  template <class Task>
+  Total<T> pooled(const RaggedBatch<T>& batch, const Task& task) {
+    prepare(1, 1);
+    parts_[0] = task(batch.pooled(), 0, workspaces_[0]);
+    Total<T> total;
+    total.add(parts_[0], T(1));
+    return total;
+  }
+
+  /// Runs of lists with about the same number of items each: enough of them to balance, few enough to hand out cheaply.
+  void cut_into_chunks(const RaggedBatch<T>& batch) {
+    constexpr std::size_t items_per_chunk = 2048;
+    chunks_.assign(1, 0);
+    for (std::size_t q = 0, items = 0; q < batch.lists(); ++q) {
+      items += batch.offsets[q + 1] - batch.offsets[q];
+      if (items >= items_per_chunk || q + 1 == batch.lists()) {
+        chunks_.push_back(q + 1);
+        items = 0;
+      }
+    }
+  }
+
+  void prepare(std::size_t lists, std::size_t workers) {
+    grow(parts_, lists);
+    if (workspaces_.size() < workers) {
+      ++growths_;
+      workspaces_.resize(workers);
+    }
+  }
+  template <class V>
+  void grow(std::vector<V>& buffer, std::size_t n) {
+    if (buffer.capacity() < n) ++growths_;
+    buffer.resize(n);
+  }
+
+  std::vector<Contribution<T>> parts_;
+  std::vector<Workspace> workspaces_;
+  std::vector<std::size_t> chunks_;
+  std::vector<T> gradient_, curvature_;
+  std::size_t growths_ = 0;
+};
+
+}  // namespace rankgrad

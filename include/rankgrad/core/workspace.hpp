@@ -1,0 +1,118 @@
+// rankgrad/core/workspace.hpp: scratch memory that stops allocating once it is warm.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <rankgrad/config.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace rankgrad::inline RANKGRAD_ABI {
+
+/// A stack of scratch arrays. Every array starts on a 64-byte border and is followed by at least 64 bytes that may be
+/// read and written, so that a kernel can run whole packs past the end of what it asked for.
+///
+///   const auto frame = workspace.frame();      // everything taken after this line is given back with the frame
+///   T* exponentials = workspace.take<T>(n);    // not initialised
+///
+/// One workspace serves one thread. Growth happens inside take() and is counted; after the first call of the largest
+/// list there is none.
+class Workspace {
+  struct Block {
+    Block* below;
+    std::size_t capacity, used;
+  };
+
+ public:
+  Workspace() = default;
+  Workspace(Workspace&& other) noexcept { swap(other); }
+  Workspace& operator=(Workspace&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+  ~Workspace() { free_from(top_); }
+
+  class [[nodiscard]] Frame {
+   public:
+    explicit Frame(Workspace& workspace) noexcept
+        : workspace_(workspace), block_(workspace.top_), used_(block_ ? block_->used : 0) {
+      ++workspace_.depth_;
+    }
+    ~Frame() {
+      if (--workspace_.depth_ == 0) workspace_.rewind();
+      else if (block_ && workspace_.top_ == block_) block_->used = used_;
+      // else the stack grew inside this frame: the new block is kept until the outermost frame ends
+    }
+    Frame(const Frame&) = delete;
+    Frame& operator=(const Frame&) = delete;
+
+   private:
+    Workspace& workspace_;
+    Block* block_;
+    std::size_t used_;
+  };
+
+  Frame frame() noexcept { return Frame(*this); }
+
+  template <class T>
+  T* take(std::size_t n) {
+    static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= border);
+    const std::size_t bytes = (n * sizeof(T) + border - 1) / border * border + border;
+    if (!top_ || top_->used + bytes > top_->capacity) grow(bytes);
+    std::byte* start = reinterpret_cast<std::byte*>(top_) + border + top_->used;
+    top_->used += bytes;
+    return reinterpret_cast<T*>(start);
+  }
+
+  /// The same, every element and the padding behind it set to `fill`.
+  template <class T>
+  T* take(std::size_t n, T fill) {
+    T* start = take<T>(n);
+    std::fill_n(start, n + border / sizeof(T), fill);
+    return start;
+  }
+
+  /// How many times memory was asked for; constant once warm.
+  std::size_t growths() const noexcept { return growths_; }
+
+ private:
+  static constexpr std::size_t border = 64;   // a cache line, and the widest register
+
+  void grow(std::size_t bytes) {
+    // More than all blocks so far together, so that the newest alone will hold the same demand next time.
+    const std::size_t capacity = std::max<std::size_t>(2 * reserved_ + bytes, 4096);
+    void* memory = ::operator new(border + capacity, std::align_val_t{border});
+    top_ = new (memory) Block{top_, capacity, 0};
+    reserved_ += capacity;
+    ++growths_;
+  }
+
+  void rewind() noexcept {
+    if (!top_) return;
+    free_from(std::exchange(top_->below, nullptr));
+    top_->used = 0;
+    reserved_ = top_->capacity;
+  }
+
+  static void free_from(Block* block) noexcept {
+    while (block) ::operator delete(std::exchange(block, block->below), std::align_val_t{border});
+  }
+
+  void swap(Workspace& other) noexcept {
+    std::swap(top_, other.top_);
+    std::swap(reserved_, other.reserved_);
+    std::swap(depth_, other.depth_);
+    std::swap(growths_, other.growths_);
+  }
+
+  Block* top_ = nullptr;
+  std::size_t reserved_ = 0, depth_ = 0, growths_ = 0;
+};
+
+}  // namespace rankgrad

@@ -1,0 +1,147 @@
+// rankgrad/listwise/softmax.hpp: softmax cross-entropy over one list, and ListNet.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <rankgrad/core/concepts.hpp>
+#include <rankgrad/core/validate.hpp>
+#include <rankgrad/simd/math.hpp>
+#include <rankgrad/simd/rows.hpp>
+
+#include <cmath>
+
+namespace rankgrad::inline RANKGRAD_ABI {
+
+namespace listwise {
+
+/// exponentials[i] = exp((s_i - highest) / tau), their sum; scratch padded.
+template <Real T>
+struct Exponentials {
+  T highest;
+  double sum;
+  T* values;
+};
+
+template <Real T>
+Exponentials<T> exponentials(std::span<const T> scores, T inverse_temperature, Workspace& workspace) {
+  using namespace simd;
+  const std::size_t n = scores.size();
+  const T top = simd::highest(scores.data(), n);
+  T* values = workspace.take<T>(n);
+  BlockedSum<T> sum;
+  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+    const Pack<T> e = exp_nonpositive<T>((at.load(&scores[i], top) - Pack<T>(top)) * Pack<T>(inverse_temperature)) * at.load_ones();
+    store(values + i, e);   // the workspace is padded
+    sum.add(e);
+  });
+  return {top, sum.total(), values};
+}
+
+/// Cross-entropy of softmax(s / tau) against unnormalised targets t_i >= 0 (weighted by w):
+///   L = sum_i w_i t_i (log sum_j e^{s_j / tau} - s_i / tau),  gradient (Y p_i - w_i t_i) / tau,  Y = sum w t.
+template <Real T>
+Contribution<T> softmax_cross_entropy(const ListView<T>& list, std::span<const T> targets, double temperature,
+                                      Normalize normalize, const GradientSink<T>& out, Workspace& workspace) {
+  using namespace simd;
+  const std::size_t n = checked_size(list);
+  if (n == 0) return {};
+  const auto frame = workspace.frame();
+  const bool weighted = !list.weights.empty();
+  const auto target = [&](std::size_t i, auto at) RANKGRAD_INLINE {
+    const Pack<T> t = at.load(&targets[i], T(0));
+    return weighted ? t * at.load(&list.weights[i], T(0)) : t;
+  };
+
+  BlockedSum<T> target_sum;
+  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { target_sum.add(target(i, at)); });
+  const double Y = target_sum.total();
+  if (!(Y > 0)) return {};
+
+  const T inverse_temperature = T(1 / temperature);
+  const auto e = exponentials(list.scores, inverse_temperature, workspace);
+  const double normalizer = normalize == Normalize::mean ? 1 / Y : 1;
+  const auto all = [](double x) { return Pack<T>(static_cast<T>(x)); };
+  const double scale = static_cast<double>(out.scale) * normalizer / temperature;
+  const Pack<T> top(e.highest), tau(inverse_temperature), pull = all(scale), push = all(scale * Y / e.sum);
+  const Pack<T> inverse_sum = all(1 / e.sum), bend = all(scale * Y / temperature);
+  BlockedSum<T> below_top;   // sum of w t (highest - s) / tau
+  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+    const Pack<T> exponential = load(e.values + i), t = target(i, at);
+    below_top.add(t * ((top - at.load(&list.scores[i], e.highest)) * tau));
+    at.accumulate(out.grad + i, push * exponential - pull * t);
+    if (out.hess) {
+      const Pack<T> p = inverse_sum * exponential;
+      at.accumulate(out.hess + i, bend * (p * (Pack<T>(T(1)) - p)));
+    }
+  });
+  return {T(normalizer * (Y * std::log(e.sum) + below_top.total())), true};
+}
+
+}  // namespace listwise
+
+/// Softmax cross-entropy with the labels as unnormalised targets.
+///
+///   L(s, y)   = sum_i w_i y_i ( log sum_j e^{s_j / tau} - s_i / tau )
+///   dL/ds_i   = ( Y p_i - w_i y_i ) / tau              Y = sum_i w_i y_i,  p = softmax(s / tau)
+///   d2L/ds_i2 = Y p_i (1 - p_i) / tau^2
+///
+/// Curvature   exact diagonal, >= 0. H <= 2 diag(H).
+/// Shapes      scores, labels [n], labels >= 0; weights [n] or empty, multiply the labels (as rax).
+/// Units       nats; nats per unit of score.
+/// No signal   the list is empty, or sum w y is not positive.
+/// Cost        O(n) time, n scratch, one exp per item.
+/// Numerics    the highest score is subtracted before anything else.
+/// Parameters  temperature tau > 0. normalize: sum (default), or mean = divided by Y, which makes the targets a
+///             distribution.
+/// Source      Bruch et al., An analysis of the softmax cost function for learning to rank, ICTIR 2019, eq. (2); top-1
+///             ListNet of Cao et al., ICML 2007, with given targets.
+struct Softmax {
+  static constexpr std::string_view name = "softmax";
+  static constexpr Curvature curvature = Curvature::diagonal;
+
+  double temperature = 1;
+  Normalize normalize = Normalize::sum;
+
+  Status check() const { return check_parameter("Softmax.temperature", temperature, 0); }
+
+  template <Real T>
+  Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
+    return listwise::softmax_cross_entropy(list, list.labels, temperature, normalize, out, workspace);
+  }
+};
+
+/// ListNet (top one): cross-entropy between softmax(labels) and softmax(scores / tau).
+///
+///   L(s, y)   = -sum_i w_i t_i log p_i                 t = softmax(y),  p = softmax(s / tau)
+///   dL/ds_i   = ( Y p_i - w_i t_i ) / tau              Y = sum_i w_i t_i, = 1 without weights
+///   d2L/ds_i2 = Y p_i (1 - p_i) / tau^2
+///
+/// Curvature   exact diagonal, >= 0.
+/// No signal   the list is empty. (All labels equal still pulls the scores together.)
+/// Cost        O(n) time, 2 n scratch, two exps per item.
+/// Parameters  temperature tau > 0 of the scores; label_temperature > 0 divides the labels. normalize as Softmax.
+/// Source      Cao, Qin, Liu, Tsai, Li, Learning to rank: from pairwise approach to listwise approach, ICML 2007.
+struct ListNet {
+  static constexpr std::string_view name = "listnet";
+  static constexpr Curvature curvature = Curvature::diagonal;
+
+  double temperature = 1;
+  double label_temperature = 1;
+  Normalize normalize = Normalize::sum;
+
+  Status check() const {
+    if (Status status = check_parameter("ListNet.temperature", temperature, 0); !status) return status;
+    return check_parameter("ListNet.label_temperature", label_temperature, 0);
+  }
+
+  template <Real T>
+  Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
+    const std::size_t n = checked_size(list);
+    if (n == 0) return {};
+    const auto frame = workspace.frame();
+    const auto targets = listwise::exponentials(list.labels, T(1 / label_temperature), workspace);
+    for (std::size_t i = 0; i < n; ++i) targets.values[i] *= T(1 / targets.sum);
+    return listwise::softmax_cross_entropy(list, {targets.values, n}, temperature, normalize, out, workspace);
+  }
+};
+
+}  // namespace rankgrad

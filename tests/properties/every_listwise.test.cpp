@@ -1,0 +1,8 @@
+#include "properties/oracles/listwise.hpp"
+
+namespace rg = rankgrad;
+
+TEMPLATE_TEST_CASE("every listwise loss has every property", "[properties]", rg::Softmax, rg::ListNet) {
+  test::check_every_property<TestType, float>();
+  test::check_every_property<TestType, double>();
+}

@@ -1,0 +1,8 @@
+#include "properties/oracles/pairwise.hpp"
+
+namespace rg = rankgrad;
+
+TEMPLATE_TEST_CASE("every pairwise loss has every property", "[properties]", rg::RankNet, rg::Hinge, rg::SquaredHinge, rg::LambdaRank) {
+  test::check_every_property<TestType, float>();
+  test::check_every_property<TestType, double>();
+}

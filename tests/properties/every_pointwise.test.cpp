@@ -1,0 +1,8 @@
+#include "properties/oracles/pointwise.hpp"
+
+namespace rg = rankgrad;
+
+TEMPLATE_TEST_CASE("every pointwise loss has every property", "[properties]", rg::SigmoidCrossEntropy, rg::MeanSquaredError) {
+  test::check_every_property<TestType, float>();
+  test::check_every_property<TestType, double>();
+}
