@@ -131,7 +131,7 @@ std::vector<long double> definition_curvature(const L& loss, const Definition& a
   std::vector<long double> bends;
   Definition d = at;
   for (std::size_t i = 0; i < d.size(); ++i) {
-    const long double rest = d.scores[i], h = 1e-3L * std::max(1.0L, fabsl(rest));
+    const long double rest = d.scores[i], h = 4e-3L * std::max(1.0L, fabsl(rest));
     const auto f = [&](long double s) { d.scores[i] = s; const long double v = Oracle<L>::value(loss, d); d.scores[i] = rest; return v; };
     const long double centre = f(rest);
     bends.push_back((270 * (f(rest + h) + f(rest - h) - 2 * centre) - 27 * (f(rest + 2 * h) + f(rest - 2 * h) - 2 * centre) +

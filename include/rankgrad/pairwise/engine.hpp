@@ -15,6 +15,7 @@
 #pragma once
 
 #include <rankgrad/core/concepts.hpp>
+#include <rankgrad/core/validate.hpp>
 #include <rankgrad/pairwise/phi.hpp>
 #include <rankgrad/simd/ranking.hpp>
 #include <rankgrad/simd/rows.hpp>

@@ -34,7 +34,7 @@ inline long double cross_entropy(const Definition& list, const std::vector<long 
 template <>
 struct Oracle<rg::Softmax> {
   static std::vector<rg::Softmax> instances() { return {{}, {.temperature = 0.3, .normalize = rg::Normalize::mean}}; }
-  static constexpr Traits traits{.shift_invariant = true, .exact_curvature = true};
+  static constexpr Traits traits{.shift_invariant = true, .exact_curvature = true, .unit = 1};
   static long double value(const rg::Softmax& loss, const Definition& list) {
     return cross_entropy(list, list.labels, loss.temperature, loss.normalize);
   }
