@@ -4,6 +4,8 @@
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 using Catch::Approx;
+inline auto contains(const char* part) { return Catch::Matchers::ContainsSubstring(part); }
 #else
 #include <catch2/catch.hpp>
+inline auto contains(const char* part) { return Catch::Matchers::Contains(part); }
 #endif

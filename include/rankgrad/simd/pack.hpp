@@ -49,7 +49,7 @@ Pack<T> iota(T first) {
 
 template <class To, class T>
 auto bit_cast(Pack<T> v) {
-#if XSIMD_VERSION_MAJOR >= 9
+#if XSIMD_VERSION_MAJOR >= 11
   return xsimd::bitwise_cast<To>(v);
 #else
   return xsimd::bitwise_cast<Pack<To>>(v);
@@ -75,28 +75,82 @@ template <class T>
 T highest(Pack<T> v) {
   alignas(64) T lane[lanes<T>];
   store(lane, v);
-  T best = lane[0];
-  for (std::size_t l = 1; l < lanes<T>; ++l) best = lane[l] > best ? lane[l] : best;
-  return best;
+  for (std::size_t half = lanes<T> / 2; half > 0; half /= 2)
+    for (std::size_t l = 0; l < half; ++l) lane[l] = lane[l + half] > lane[l] ? lane[l + half] : lane[l];
+  return lane[0];
 }
 
-/// The first n of a pack's lanes: what is left at the end of a row. User memory is never touched past its end.
+namespace detail {
+/// load(window + lanes - n) is 1 in the first n lanes and 0 in the others, 0 <= n <= lanes.
+template <class V, std::size_t N>
+struct Window {
+  V values[2 * N] = {};
+  constexpr explicit Window(V one) {
+    for (std::size_t l = 0; l < N; ++l) values[l] = one;
+  }
+  const V* first(std::size_t n) const { return values + (N - n); }
+};
 template <class T>
-Pack<T> load_n(const T* p, std::size_t n, T fill) {
+alignas(64) inline constexpr Window<T, lanes<T>> ones{T(1)};
+
+// Masked access in one instruction where the registers have it; xsimd 8 does not know these.
+#if defined(__AVX512F__)
+inline Pack<float> masked_load(const float* p, std::size_t n, Pack<float> fill) {
+  return Pack<float>(_mm512_mask_loadu_ps(fill, static_cast<__mmask16>((1u << n) - 1), p));
+}
+inline Pack<double> masked_load(const double* p, std::size_t n, Pack<double> fill) {
+  return Pack<double>(_mm512_mask_loadu_pd(fill, static_cast<__mmask8>((1u << n) - 1), p));
+}
+inline void masked_store(float* p, std::size_t n, Pack<float> v) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
+}
+inline void masked_store(double* p, std::size_t n, Pack<double> v) {
+  _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << n) - 1), v);
+}
+#elif defined(__AVX__)
+template <class T>
+alignas(64) inline constexpr Window<Bits<T>, lanes<T>> present{Bits<T>(-1)};
+template <class T>
+__m256i first_lanes(std::size_t n) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(present<T>.first(n)));
+}
+inline Pack<float> masked_load(const float* p, std::size_t n, Pack<float> fill) {
+  const __m256i mask = first_lanes<float>(n);
+  return Pack<float>(_mm256_blendv_ps(fill, _mm256_maskload_ps(p, mask), _mm256_castsi256_ps(mask)));
+}
+inline Pack<double> masked_load(const double* p, std::size_t n, Pack<double> fill) {
+  const __m256i mask = first_lanes<double>(n);
+  return Pack<double>(_mm256_blendv_pd(fill, _mm256_maskload_pd(p, mask), _mm256_castsi256_pd(mask)));
+}
+inline void masked_store(float* p, std::size_t n, Pack<float> v) { _mm256_maskstore_ps(p, first_lanes<float>(n), v); }
+inline void masked_store(double* p, std::size_t n, Pack<double> v) { _mm256_maskstore_pd(p, first_lanes<double>(n), v); }
+#else
+template <class T>
+Pack<T> masked_load(const T* p, std::size_t n, Pack<T> fill) {
   alignas(64) T lane[lanes<T>];
-  for (std::size_t l = 0; l < lanes<T>; ++l) lane[l] = l < n ? p[l] : fill;
+  store(lane, fill);
+  for (std::size_t l = 0; l < n; ++l) lane[l] = p[l];
   return load(lane);
 }
 template <class T>
-void store_n(T* p, std::size_t n, Pack<T> v) {
+void masked_store(T* p, std::size_t n, Pack<T> v) {
   alignas(64) T lane[lanes<T>];
   store(lane, v);
   for (std::size_t l = 0; l < n; ++l) p[l] = lane[l];
 }
+#endif
+}  // namespace detail
+
+/// The first n < lanes of a pack's lanes: what is left at the end of a row. User memory is never touched past its end.
+template <class T>
+Pack<T> load_n(const T* p, std::size_t n, T fill) { return detail::masked_load(p, n, Pack<T>(fill)); }
+template <class T>
+void store_n(T* p, std::size_t n, Pack<T> v) { detail::masked_store(p, n, v); }
 
 /// How a row body reaches memory: in whole packs, or in the part of a pack that is left.
-template <class T>
+template <class T, std::size_t Slot = 0>
 struct Whole {
+  static constexpr std::size_t slot = Slot;   ///< which of two interleaved sums this pack belongs to
   static Pack<T> load(const T* p, T /*fill*/) { return simd::load(p); }
   static Pack<T> load_ones() { return Pack<T>(T(1)); }   ///< 1 for every lane that exists, 0 past the end
   static void store(T* p, Pack<T> v) { simd::store(p, v); }
@@ -104,19 +158,28 @@ struct Whole {
 };
 template <class T>
 struct Part {
+  static constexpr std::size_t slot = 0;
   std::size_t n;
   Pack<T> load(const T* p, T fill) const { return load_n(p, n, fill); }
-  Pack<T> load_ones() const { return select(iota<T>(T(0)) < Pack<T>(T(n)), Pack<T>(T(1)), Pack<T>(T(0))); }
+  Pack<T> load_ones() const { return simd::load(detail::ones<T>.first(n)); }
   void store(T* p, Pack<T> v) const { store_n(p, n, v); }
   void accumulate(T* p, Pack<T> v) const { store_n(p, n, load_n(p, n, T(0)) + v); }
 };
 
-/// The loop skeleton of every row over memory that is not padded: body(i, at) with `at` a Whole or a Part.
+/// The loop skeleton of every row over memory that is not padded: body(i, at) with `at` a Whole or a Part. Two packs
+/// at a time, so that sums (BlockedSum::add(v, at)) do not wait for each other.
 /// Mark the body RANKGRAD_INLINE.
 template <class T, class Body>
 RANKGRAD_INLINE inline void for_each_pack(std::size_t n, Body&& body) {
   std::size_t i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) body(i, Whole<T>{});
+  for (; i + 2 * lanes<T> <= n; i += 2 * lanes<T>) {
+    body(i, Whole<T, 0>{});
+    body(i + lanes<T>, Whole<T, 1>{});
+  }
+  if (i + lanes<T> <= n) {
+    body(i, Whole<T, 0>{});
+    i += lanes<T>;
+  }
   if (i < n) body(i, Part<T>{n - i});
 }
 
