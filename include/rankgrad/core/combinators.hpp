@@ -33,6 +33,8 @@ struct Scaled {
     if (Status status = check_parameter("the weight of a loss", weight, 0, true); !status) return status;
     return validate_parameters(loss);
   }
+  template <class View>
+  Status check_input(const View& view) const { return validate_input(loss, view); }
 };
 
 /// first + second. A list has a signal where either has one.
@@ -53,6 +55,11 @@ struct Sum {
   Status check() const {
     if (Status status = validate_parameters(first); !status) return status;
     return validate_parameters(second);
+  }
+  template <class View>
+  Status check_input(const View& view) const {
+    if (Status status = validate_input(first, view); !status) return status;
+    return validate_input(second, view);
   }
 };
 
@@ -121,8 +128,11 @@ constexpr std::array<MixturePart, part_count<L>> parts(const L& loss) {
 /// The operators are found for the library's own losses by themselves. For a loss of another namespace, write
 /// `using namespace rankgrad::operators;` or call weighted() and plus().
 namespace operators {
+/// A loss on another view than a list names it: `template <Real T> using View = ComparisonView<T>;`. Mixtures are made of
+/// losses only.
 template <class L>
-concept AnyLoss = Loss<L, float> || Loss<L, double>;
+concept AnyLoss = Loss<L, float> || Loss<L, double> || is_scaled<L> || is_sum<L> ||
+                  requires { typename L::template View<float>; };
 
 template <AnyLoss L>
 constexpr auto operator*(double weight, const L& loss) { return weighted(weight, loss); }

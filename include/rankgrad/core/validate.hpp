@@ -98,6 +98,14 @@ Status validate_parameters(const L& loss) {
   else return {};
 }
 
+/// What a loss asks of its input beyond validate(). A type says so with a member
+/// `template <class View> Status check_input(const View&) const`, O(1), for views and batches alike.
+template <class L, class View>
+Status validate_input(const L& loss, const View& view) {
+  if constexpr (requires { { loss.check_input(view) } -> std::same_as<Status>; }) return loss.check_input(view);
+  else return {};
+}
+
 /// For check() members: `value` must be finite and above (or, with `or_equal`, at least) `low`.
 inline Status check_parameter(const char* name, double value, double low, bool or_equal = false) {
   if (is_finite(value) && (value > low || (or_equal && value == low))) return {};
@@ -111,7 +119,10 @@ inline Status check_parameter_between(const char* name, double value, double low
 /// What the doors call: raises what validate() finds, as far as RANKGRAD_CONTRACTS asks for it.
 template <class L, class View>
 void check_at_the_door(const L& loss, const View& view) {
-  if constexpr (RANKGRAD_CONTRACTS >= 1) require(validate_parameters(loss));
+  if constexpr (RANKGRAD_CONTRACTS >= 1) {
+    require(validate_parameters(loss));
+    require(validate_input(loss, view));
+  }
   if constexpr (RANKGRAD_CONTRACTS >= 2) require(validate(view));
 }
 

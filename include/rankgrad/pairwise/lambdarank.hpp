@@ -17,6 +17,8 @@ struct DeltaNdcg {
   const T* gains;       ///< divided by the ideal DCG
   const T* discounts;   ///< of the rank the item has now; 0 past the cut-off
 
+  explicit operator bool() const { return gains != nullptr; }   ///< is there any change to weigh by?
+
   template <class>
   auto row(std::size_t i) const {
     return [gain = simd::Pack<T>(gains[i]), discount = simd::Pack<T>(discounts[i]), this](std::size_t j) {

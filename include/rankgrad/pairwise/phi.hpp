@@ -23,7 +23,7 @@ struct Logistic {
   double sigma = 1, margin = 0;
 
   template <class T>
-  Term<T> operator()(Pack<T> d) const {
+  RANKGRAD_INLINE Term<T> operator()(Pack<T> d) const {
     const Pack<T> scale = Pack<T>(T(sigma));
     const auto s = simd::softplus_sigmoid<T>(scale * (Pack<T>(T(margin)) - d));
     return {s.softplus, -(scale * s.sigmoid), scale * scale * (s.sigmoid * s.other)};
@@ -35,7 +35,7 @@ struct Hinge {
   double margin = 1;
 
   template <class T>
-  Term<T> operator()(Pack<T> d) const {
+  RANKGRAD_INLINE Term<T> operator()(Pack<T> d) const {
     const Pack<T> zero(T(0)), short_of = Pack<T>(T(margin)) - d;
     const auto met = short_of <= zero;   // written so that NaN is not met and stays visible
     return {simd::select(met, zero, short_of), simd::select(met, zero, Pack<T>(T(-1))), zero};
@@ -47,7 +47,7 @@ struct SquaredHinge {
   double margin = 1;
 
   template <class T>
-  Term<T> operator()(Pack<T> d) const {
+  RANKGRAD_INLINE Term<T> operator()(Pack<T> d) const {
     const Pack<T> zero(T(0)), short_of = Pack<T>(T(margin)) - d, two(T(2));
     const auto met = short_of <= zero;
     const Pack<T> v = simd::select(met, zero, short_of);
@@ -60,7 +60,7 @@ struct Square {
   double margin = 1;
 
   template <class T>
-  Term<T> operator()(Pack<T> d) const {
+  RANKGRAD_INLINE Term<T> operator()(Pack<T> d) const {
     const Pack<T> v = Pack<T>(T(margin)) - d, two(T(2));
     return {v * v, -(two * v), two};
   }
@@ -72,10 +72,11 @@ struct SoftZeroOne {
   double sigma = 1;
 
   template <class T>
-  Term<T> operator()(Pack<T> d) const {
+  RANKGRAD_INLINE Term<T> operator()(Pack<T> d) const {
     const Pack<T> scale = Pack<T>(T(sigma));
-    const Pack<T> u = simd::sigmoid<T>(-(scale * d)), v = simd::sigmoid<T>(scale * d);
-    return {u, -(scale * u * v), scale * scale * u * v};
+    const auto s = simd::softplus_sigmoid<T>(scale * d);   // its softplus is not used and costs nothing
+    const Pack<T> u = s.other, slope = scale * (u * s.sigmoid);
+    return {u, -slope, scale * slope};
   }
 };
 
