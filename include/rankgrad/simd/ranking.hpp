@@ -86,18 +86,23 @@ void sort_descending(const T* values, std::uint32_t* order, std::size_t n, Works
 
 }  // namespace simd
 
-/// order[r] = the item on rank r + 1 when sorted by score under a tie policy (`expected` sorts as `stable`).
-template <Real T>
-void rank_order(const ListView<T>& list, Ties ties, std::uint64_t seed, std::uint32_t* order, Workspace& workspace) {
+/// order[r] = the item on rank r + 1 when sorted by score under a tie policy (`expected` sorts as `stable`). What counts
+/// as more relevant among equal scores is `relevance`, by default the label.
+template <Real T, Real R>
+void rank_order(const ListView<T>& list, const R* relevance, Ties ties, std::uint64_t seed, std::uint32_t* order, Workspace& workspace) {
   const std::size_t n = list.size();
   for (std::size_t i = 0; i < n; ++i) order[i] = static_cast<std::uint32_t>(i);
   if (ties == Ties::shuffled) Random(seed, list.index).shuffle(order, n);
   if (ties == Ties::optimistic || ties == Ties::pessimistic) {
-    simd::sort_descending(list.labels.data(), order, n, workspace);
+    simd::sort_descending(relevance, order, n, workspace);
     if (ties == Ties::pessimistic)
       for (std::size_t i = 0; i < n / 2; ++i) std::swap(order[i], order[n - 1 - i]);
   }
   simd::sort_descending(list.scores.data(), order, n, workspace);
+}
+template <Real T>
+void rank_order(const ListView<T>& list, Ties ties, std::uint64_t seed, std::uint32_t* order, Workspace& workspace) {
+  rank_order(list, list.labels.data(), ties, seed, order, workspace);
 }
 
 /// rank[i] - 1 = position[i] = where item i stands in `order`.
