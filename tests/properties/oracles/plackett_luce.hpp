@@ -1,0 +1,123 @@
+// Literal definitions of the Plackett-Luce losses.
+#pragma once
+
+#include "properties/every_loss.hpp"
+
+#include <rankgrad/plackett_luce/list_mle.hpp>
+
+namespace test {
+
+/// log of the sum of e^x.
+inline long double log_sum_exp(const std::vector<long double>& x) {
+  const long double top = *std::max_element(x.begin(), x.end());
+  long double sum = 0;
+  for (const long double v : x) sum += expl(v - top);
+  return top + logl(sum);
+}
+
+/// log P(all of `group` come before all of `rest` under Plackett-Luce): the integral over u in (0, 1) of
+/// prod_j (1 - u^a_j), a_j = e^s_j / sum_rest e^s, by the tanh-sinh rule u = 1 / (1 + exp(-pi sinh x)).
+inline long double log_precedes(const std::vector<long double>& group, const std::vector<long double>& rest) {
+  const long double pi = 3.14159265358979323846264338327950288L, log_rest = log_sum_exp(rest);
+  if (group.size() == 1) return -softplus(log_rest - group[0]);
+  // 1 - P is what there is to see where P is near 1.
+  std::vector<long double> log_products, logs;
+  long double missing = 0;
+  const long double step = 0.05L;
+  for (long double x = -4.5L; x < 4.5L; x += step) {
+    const long double log_u = -softplus(-pi * sinhl(x));
+    const long double log_slope = logl(pi * coshl(x)) - softplus(-pi * sinhl(x)) - softplus(pi * sinhl(x));
+    long double product = 0;   // its log
+    for (const long double s : group) {
+      const long double log_y = s - log_rest + logl(-log_u);
+      product += log_y < -45 ? log_y : log_y > 5 ? 0 : logl(-expm1l(-expl(log_y)));
+    }
+    logs.push_back(log_slope + product);
+    missing += expl(log_slope) * -expm1l(product);
+  }
+  return missing * step < 0.5L ? log1pl(-missing * step) : log_sum_exp(logs) + logl(step);
+}
+
+inline long double position_weight(const rg::PositionWeight& weight, std::size_t place, std::size_t n) {
+  const long double k = static_cast<long double>(place), left = static_cast<long double>(n - place);
+  switch (weight.form) {
+    case rg::PositionWeight::Form::uniform: return 1;
+    case rg::PositionWeight::Form::p_list_mle: return (exp2l(left) - 1) / exp2l(static_cast<long double>(n) - 1);
+    case rg::PositionWeight::Form::p_list_mle_raw: return exp2l(left) - 1;
+    case rg::PositionWeight::Form::reciprocal: return 1 / k;
+    case rg::PositionWeight::Form::log2: return 1 / log2l(1 + k);
+    case rg::PositionWeight::Form::exponential: return expl(-k / weight.tau);
+    case rg::PositionWeight::Form::custom: return place <= weight.values.size() ? weight.values[place - 1] : 0.0L;
+  }
+  return 0;
+}
+
+/// The formulas of ListMle's documentation, group by group.
+inline long double list_mle_value(const rg::ListMle& loss, const Definition& list) {
+  const std::size_t n = list.size();
+  if (n < 2) return 0;
+  std::vector<std::uint32_t> order(n);
+  std::iota(order.begin(), order.end(), 0u);
+  if (loss.ties == rg::TargetTies::shuffled) rg::Random(loss.seed, 0).shuffle(order.data(), n);
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return list.labels[a] > list.labels[b]; });
+  const bool ordered = loss.ties == rg::TargetTies::stable || loss.ties == rg::TargetTies::shuffled;
+
+  long double total = 0, weight = 0;
+  for (std::size_t b = 0, e; b < n; b = e) {
+    for (e = b + 1; !ordered && e < n && list.labels[order[e]] == list.labels[order[b]]; ++e) {}
+    const long double m = static_cast<long double>(e - b);
+    std::vector<long double> group, rest;
+    long double u_mean = 0, v_mean = 0, u_sum = 0, linear = 0;
+    std::vector<long double> u;
+    for (std::size_t k = b; k < n; ++k) {
+      const long double s = list.scores[order[k]] / static_cast<long double>(loss.temperature);
+      (k < e ? group : rest).push_back(s);
+      if (k >= e) continue;
+      u.push_back(loss.k != 0 && k >= loss.k ? 0 : position_weight(loss.position_weight, k + 1, n));
+      u_sum += u.back();
+      v_mean += list.weights[order[k]] / m;
+      linear += list.weights[order[k]] * (s - group[0]);
+    }
+    u_mean = u_sum / m;
+    weight += u_sum * v_mean;
+    if (loss.ties == rg::TargetTies::exact) {
+      if (!rest.empty()) total -= u_mean * v_mean * log_precedes(group, rest);
+      continue;
+    }
+    // Scores relative to the first of the group, log(Z - f T) = log sum_j (1 - f [j in group]) e^s_j.
+    for (std::size_t l = 0; l < e - b; ++l) {
+      const long double f = loss.ties == rg::TargetTies::efron ? static_cast<long double>(l) / m : 0;
+      long double others = 0, top = 0;   // all but the first of the group, relative to it
+      for (const long double s : group) top = std::max(top, s - group[0]);
+      for (const long double s : rest) top = std::max(top, s - group[0]);
+      for (std::size_t j = 1; j < group.size(); ++j) others += (1 - f) * expl(group[j] - group[0] - top);
+      for (const long double s : rest) others += expl(s - group[0] - top);
+      total += u[l] * v_mean * (top == 0 ? log1pl(others - f) : top + logl(others + (1 - f) * expl(-top)));
+    }
+    total -= u_mean * linear;
+  }
+  if (!(weight > 0)) return 0;
+  return loss.normalize == rg::Normalize::mean ? total / weight : total;
+}
+
+/// Every tie mode has traits of its own.
+template <rg::TargetTies mode>
+struct ListMleWith : rg::ListMle {};
+
+template <rg::TargetTies mode>
+struct Oracle<ListMleWith<mode>> {
+  static std::vector<ListMleWith<mode>> instances() {
+    std::vector<ListMleWith<mode>> all{{{.ties = mode}}};
+    all.push_back({{.temperature = 0.6, .k = 6, .ties = mode, .seed = 3, .normalize = rg::Normalize::mean}});
+    if (mode == rg::TargetTies::exact) return all;
+    all.push_back({{.temperature = 1.7, .ties = mode, .position_weight = rg::PositionWeight::p_list_mle(), .seed = 4}});
+    all.push_back({{.k = 20, .ties = mode, .position_weight = rg::PositionWeight::log2(), .normalize = rg::Normalize::mean}});
+    return all;
+  }
+  static constexpr bool ordered = mode == rg::TargetTies::stable || mode == rg::TargetTies::shuffled;
+  static constexpr Traits traits{.shift_invariant = true, .permutation = !ordered, .exact_curvature = true,
+                                 .constant_without_order = mode == rg::TargetTies::exact};
+  static long double value(const rg::ListMle& loss, const Definition& list) { return list_mle_value(loss, list); }
+};
+
+}  // namespace test
