@@ -1,0 +1,7 @@
+execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE got RESULT_VARIABLE status)
+file(READ ${EXPECTED} expected)
+string(STRIP "${got}" got)
+string(STRIP "${expected}" expected)
+if(NOT status EQUAL 0 OR NOT got STREQUAL expected)
+  message(FATAL_ERROR "exit status ${status}\n--- printed\n${got}\n--- expected\n${expected}")
+endif()
