@@ -63,20 +63,17 @@ inline double log_mean_exp(const ScoreClass<double>& part, double sign) {
 }
 
 /// Returns the logarithm of the mean. Each derivative is put together in the exponent, so that a huge mean times a
-/// vanishing share is right, and never infinity times 0. `of_logarithm`: derivatives of the logarithm instead, which
-/// are the softmax of each class and always finite.
-inline double exponential(const Classes<double>& classes, bool of_logarithm = false) {
+/// vanishing share is right, and never infinity times 0.
+inline double exponential(const Classes<double>& classes) {
   const double low = log_mean_exp(classes.positive, -1), high = log_mean_exp(classes.negative, 1);
-  const auto derive = [&](const ScoreClass<double>& part, double sign, double own, double other) {
+  const auto derive = [&](const ScoreClass<double>& part, double sign, double other) {
     for (std::size_t r = 0; r < part.n; ++r) {
-      const double log_share = std::log(part.weights[r] / part.weight) + sign * part.scores[r] - own;
-      const double term = std::exp(of_logarithm ? log_share : log_share + own + other);
-      part.slope[r] = sign * term;
-      part.curvature[r] = of_logarithm ? term * (1 - term) : term;
+      part.curvature[r] = std::exp(std::log(part.weights[r] / part.weight) + sign * part.scores[r] + other);
+      part.slope[r] = sign * part.curvature[r];
     }
   };
-  derive(classes.positive, -1, low, high);
-  derive(classes.negative, 1, high, low);
+  derive(classes.positive, -1, high);
+  derive(classes.negative, 1, low);
   return low + high;
 }
 

@@ -34,11 +34,34 @@ struct OutcomeTerm {
   Pack<T> value, slope, curvature, tie_slope;
 };
 
+template <class T>
+struct OutcomeArrays {
+  T *first, *second, *tie;
+};
+
+/// Without branches: outcomes are as good as random.
+template <Real T>
+void read_outcomes(const ComparisonView<T>& view, std::size_t begin, std::size_t count, const OutcomeArrays<T>& out) {
+  if (!view.soft_outcome.empty()) {
+    const T* fractions = &view.soft_outcome[3 * begin];
+    for (std::size_t k = 0; k < count; ++k) out.first[k] = fractions[3 * k], out.second[k] = fractions[3 * k + 1], out.tie[k] = fractions[3 * k + 2];
+    return;
+  }
+  const Outcome* outcome = view.outcome.empty() ? nullptr : &view.outcome[begin];
+  const auto fill = [&](T* array, Outcome which) {
+    for (std::size_t k = 0; k < count; ++k) array[k] = T((outcome ? outcome[k] : Outcome::first) == which);
+  };
+  fill(out.first, Outcome::first);
+  fill(out.second, Outcome::second);
+  fill(out.tie, Outcome::tie);
+}
+
 inline constexpr std::size_t chunk = 512;   // comparisons at a time: seven arrays of them stay in the first-level cache
 
-/// Adds the tie parameter's slope, scaled as the gradient, to *tie_slope where that is given.
+/// Adds the tie parameter's slope, scaled as the gradient, to *tie_slope where that is given. `phi` is a copy, so that no
+/// store of the loop can be taken for a change of its parameters.
 template <Real T, class Phi>
-Contribution<T> sum_over_comparisons(const Phi& phi, Normalize normalize, const ComparisonView<T>& view,
+Contribution<T> sum_over_comparisons(const Phi phi, Normalize normalize, const ComparisonView<T>& view,
                                      const GradientSink<T>& out, T* tie_slope, Workspace& workspace) {
   using namespace simd;
   const std::size_t m = checked_size(view), n = view.scores.size();
@@ -60,14 +83,10 @@ Contribution<T> sum_over_comparisons(const Phi& phi, Normalize normalize, const 
   for (std::size_t begin = 0; begin < m; begin += chunk) {
     const std::size_t count = std::min(chunk, m - begin);
     for (std::size_t k = 0; k < count; ++k) {
-      const std::size_t c = begin + k;
-      const OutcomeProbabilities p = observed(view, c);
-      d[k] = view.scores[view.first[c]] - view.scores[view.second[c]];
-      weight[k] = view.weight(c);
-      won[k] = static_cast<T>(p.first);
-      lost[k] = static_cast<T>(p.second);
-      tied[k] = static_cast<T>(p.tie);
+      d[k] = view.scores[view.first[begin + k]] - view.scores[view.second[begin + k]];
+      weight[k] = view.weight(begin + k);
     }
+    read_outcomes(view, begin, count, OutcomeArrays<T>{won, lost, tied});
     for (T* array : {d, weight, won, lost, tied}) std::fill_n(array + count, lanes<T>, T(0));   // the last pack runs past the end
     for (std::size_t k = 0; k < count; k += lanes<T>) {
       const OutcomeTerm<T> term = phi.template operator()<T>(load(d + k), OutcomePacks<T>{load(won + k), load(lost + k), load(tied + k)});

@@ -13,17 +13,16 @@ namespace bradley_terry {
 /// All parts are >= 0, nothing cancels: softplus(eta - d) + softplus(eta + d) - log(e^{2 eta} - 1) is rewritten with
 /// softplus(x) = x + softplus(-x) as softplus(d - eta) + softplus(-d - eta) - log(1 - e^{-2 eta}).
 struct Threshold {
-  double eta;
+  double eta, sure, sure_slope;   ///< sure = -log(1 - e^{-2 eta}), and minus its derivative
 
-  /// -log(1 - e^{-2 eta}), and minus its derivative.
-  double sure() const {
-    return 2 * eta < 0.7 ? -std::log(-std::expm1(-2 * eta)) : -std::log1p(-std::exp(-2 * eta));
-  }
-  double sure_slope() const { return 2 / std::expm1(2 * eta); }
+  explicit Threshold(double border)
+      : eta(border),
+        sure(2 * border < 0.7 ? -std::log(-std::expm1(-2 * border)) : -std::log1p(-std::exp(-2 * border))),
+        sure_slope(2 / std::expm1(2 * border)) {}
 
   template <class T>
   OutcomeTerm<T> operator()(Pack<T> d, const OutcomePacks<T>& o) const {
-    const Pack<T> border = Pack<T>(T(eta)), constant = Pack<T>(T(sure())), constant_slope = Pack<T>(T(sure_slope()));
+    const Pack<T> border = Pack<T>(T(eta)), constant = Pack<T>(T(sure)), constant_slope = Pack<T>(T(sure_slope));
     const auto above = simd::softplus_sigmoid<T>(d - border), below = simd::softplus_sigmoid<T>(-d - border);
     const Pack<T> lost_first = simd::softplus_sigmoid<T>(border - d).softplus, lost_second = simd::softplus_sigmoid<T>(border + d).softplus;
     return {o.first * lost_first + o.second * lost_second + o.tie * (above.softplus + below.softplus + constant),
@@ -62,7 +61,7 @@ struct RaoKupper {
   double eta = 1;
   Normalize normalize = Normalize::mean;
 
-  bradley_terry::Threshold phi() const { return {eta}; }
+  bradley_terry::Threshold phi() const { return bradley_terry::Threshold(eta); }
   Status check() const { return check_parameter("RaoKupper.eta", eta, 0); }
 
   OutcomeProbabilities probabilities(double d) const {

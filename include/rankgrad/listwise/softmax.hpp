@@ -13,27 +13,23 @@ namespace rankgrad::inline RANKGRAD_ABI {
 
 namespace listwise {
 
-/// exponentials[i] = exp((s_i - highest) / tau), their sum; scratch padded.
+/// probabilities[i] = softmax(x / tau)_i, in padded scratch.
 template <Real T>
-struct Exponentials {
-  T highest;
-  double sum;
-  T* values;
-};
-
-template <Real T>
-Exponentials<T> exponentials(std::span<const T> scores, T inverse_temperature, Workspace& workspace) {
+T* probabilities(std::span<const T> x, double temperature, Workspace& workspace) {
   using namespace simd;
-  const std::size_t n = scores.size();
-  const T top = simd::highest(scores.data(), n);
+  const std::size_t n = x.size();
+  const T highest_x = highest(x.data(), n);
+  const Pack<T> top(highest_x), tau(static_cast<T>(1 / temperature));
   T* values = workspace.take<T>(n);
   BlockedSum<T> sum;
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> e = exp_nonpositive<T>((at.load(&scores[i], top) - Pack<T>(top)) * Pack<T>(inverse_temperature)) * at.load_ones();
+    const Pack<T> e = exp_nonpositive<T>((at.load(&x[i], highest_x) - top) * tau) * at.load_ones();
     store(values + i, e);   // the workspace is padded
     sum.add(e);
   });
-  return {top, sum.total(), values};
+  const Pack<T> inverse(T(1 / sum.total()));
+  for (std::size_t i = 0; i < n; i += lanes<T>) store(values + i, inverse * load(values + i));
+  return values;
 }
 
 /// Cross-entropy of softmax(s / tau) against unnormalised targets t_i >= 0 (weighted by w):
@@ -45,35 +41,52 @@ Contribution<T> softmax_cross_entropy(const ListView<T>& list, std::span<const T
   const std::size_t n = checked_size(list);
   if (n == 0) return {};
   const auto frame = workspace.frame();
-  const bool weighted = !list.weights.empty();
+  const T* scores = list.scores.data();
+  const T* weights = list.weights.empty() ? nullptr : list.weights.data();
   const auto target = [&](std::size_t i, auto at) RANKGRAD_INLINE {
     const Pack<T> t = at.load(&targets[i], T(0));
-    return weighted ? t * at.load(&list.weights[i], T(0)) : t;
+    return weights ? t * at.load(weights + i, T(0)) : t;
   };
 
+  // One pass for Y and the highest score.
   BlockedSum<T> target_sum;
-  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { target_sum.add(target(i, at)); });
+  const Pack<T> first(scores[0]);
+  Pack<T> best[2] = {first, first};
+  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+    target_sum.add(target(i, at), at);
+    best[at.slot] = larger(best[at.slot], at.load(scores + i, scores[0]));
+  });
   const double Y = target_sum.total();
   if (!(Y > 0)) return {};
+  const T highest_score = highest(larger(best[0], best[1]));
 
-  const T inverse_temperature = T(1 / temperature);
-  const auto e = exponentials(list.scores, inverse_temperature, workspace);
-  const double normalizer = normalize == Normalize::mean ? 1 / Y : 1;
-  const auto all = [](double x) { return Pack<T>(static_cast<T>(x)); };
-  const double scale = static_cast<double>(out.scale) * normalizer / temperature;
-  const Pack<T> top(e.highest), tau(inverse_temperature), pull = all(scale), push = all(scale * Y / e.sum);
-  const Pack<T> inverse_sum = all(1 / e.sum), bend = all(scale * Y / temperature);
-  BlockedSum<T> below_top;   // sum of w t (highest - s) / tau
+  // x_i = (s_i - highest) / tau <= 0: the exponentials and their sum, and sum w t x for the value.
+  const double inverse_temperature = 1 / temperature;
+  const Pack<T> top(highest_score), tau(static_cast<T>(inverse_temperature));
+  T* exponentials = workspace.take<T>(n);
+  BlockedSum<T> exponential_sum, weighted_sum;
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> exponential = load(e.values + i), t = target(i, at);
-    below_top.add(t * ((top - at.load(&list.scores[i], e.highest)) * tau));
-    at.accumulate(out.grad + i, push * exponential - pull * t);
-    if (out.hess) {
-      const Pack<T> p = inverse_sum * exponential;
-      at.accumulate(out.hess + i, bend * (p * (Pack<T>(T(1)) - p)));
+    const Pack<T> x = (at.load(scores + i, highest_score) - top) * tau;
+    const Pack<T> e = exp_nonpositive<T>(x) * at.load_ones();
+    store(exponentials + i, e);   // the workspace is padded
+    exponential_sum.add(e);
+    weighted_sum.add(target(i, at) * x);
+  });
+  const double sum = exponential_sum.total(), inverse = 1 / sum, normalizer = normalize == Normalize::mean ? 1 / Y : 1;
+
+  const auto all = [](double x) { return Pack<T>(static_cast<T>(x)); };
+  const double scale = static_cast<double>(out.scale) * normalizer * inverse_temperature;
+  const Pack<T> pull = all(scale), push = all(scale * Y * inverse), inverse_sum = all(inverse), bend = all(scale * Y * inverse_temperature);
+  T *const grad = out.grad, *const hess = out.hess;   // copies, which no store can change
+  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+    const Pack<T> e = load(exponentials + i);
+    at.accumulate(grad + i, push * e - pull * target(i, at));
+    if (hess) {
+      const Pack<T> p = inverse_sum * e;
+      at.accumulate(hess + i, bend * (p * (Pack<T>(T(1)) - p)));
     }
   });
-  return {T(normalizer * (Y * std::log(e.sum) + below_top.total())), true};
+  return {T(normalizer * (Y * std::log(sum) - weighted_sum.total())), true};
 }
 
 }  // namespace listwise
@@ -138,9 +151,8 @@ struct ListNet {
     const std::size_t n = checked_size(list);
     if (n == 0) return {};
     const auto frame = workspace.frame();
-    const auto targets = listwise::exponentials(list.labels, T(1 / label_temperature), workspace);
-    for (std::size_t i = 0; i < n; ++i) targets.values[i] *= T(1 / targets.sum);
-    return listwise::softmax_cross_entropy(list, {targets.values, n}, temperature, normalize, out, workspace);
+    const T* targets = listwise::probabilities(list.labels, label_temperature, workspace);
+    return listwise::softmax_cross_entropy(list, {targets, n}, temperature, normalize, out, workspace);
   }
 };
 

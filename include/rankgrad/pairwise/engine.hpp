@@ -20,6 +20,9 @@
 #include <rankgrad/simd/ranking.hpp>
 #include <rankgrad/simd/rows.hpp>
 
+#include <array>
+#include <utility>
+
 namespace rankgrad::inline RANKGRAD_ABI::pairwise {
 
 /// A list in label order, most relevant first; arrays in the workspace, padded so that whole packs may be read past
@@ -60,14 +63,34 @@ T* gather(const T* values, const std::uint32_t* order, std::size_t n, T padding,
   return sorted;
 }
 
+/// Sorts by label, descending and stable, where all labels are whole numbers below 32, as grades are: one counting pass.
+/// False: they are not, and nothing is done.
+template <Real T>
+bool order_by_grade(const T* labels, std::size_t n, std::uint32_t* order) {
+  constexpr std::size_t grades = 32;
+  std::uint32_t next[grades] = {};   // after the sums: where the next item of grade g goes
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!(labels[i] >= T(0) && labels[i] < T(grades))) return false;
+    const auto grade = static_cast<std::uint32_t>(labels[i]);
+    if (static_cast<T>(grade) != labels[i]) return false;
+    ++next[grade];
+  }
+  std::uint32_t above = 0;
+  for (std::size_t g = grades; g-- > 0;) above += std::exchange(next[g], above);
+  for (std::size_t i = 0; i < n; ++i) order[next[static_cast<std::uint32_t>(labels[i])]++] = static_cast<std::uint32_t>(i);
+  return true;
+}
+
 /// The list sorted by label. `labels` may be others than the list's own (Mann-Whitney: y > 0).
 template <Real T>
 PairList<T> sort_by_label(const ListView<T>& list, const T* labels, Workspace& workspace) {
   PairList<T> pairs;
   const std::size_t n = pairs.n = list.size();
   pairs.order = workspace.take<std::uint32_t>(n);
-  for (std::size_t i = 0; i < n; ++i) pairs.order[i] = static_cast<std::uint32_t>(i);
-  simd::sort_descending(labels, pairs.order, n, workspace);
+  if (n < 16 || !order_by_grade(labels, n, pairs.order)) {
+    for (std::size_t i = 0; i < n; ++i) pairs.order[i] = static_cast<std::uint32_t>(i);
+    simd::sort_descending(labels, pairs.order, n, workspace);
+  }
   pairs.scores = gather(list.scores.data(), pairs.order, n, n ? list.scores[pairs.order[n - 1]] : T(0), workspace);
   pairs.labels = gather(labels, pairs.order, n, T(0), workspace);
   if (list.weights.empty()) {
@@ -94,37 +117,64 @@ struct PairSums {
   double *slope, *curvature;
 };
 
+/// Rows i .. i + rows - 1, which have the same worse items, together: what belongs to a column is read and written once
+/// for all of them.
+template <std::size_t rows, bool WithCurvature, Real T, class Phi, class Weighting>
+double pair_rows(const Phi& phi, const Weighting& weighting, const PairList<T>& pairs, const PairSums<T>& sums, std::size_t i,
+                 std::size_t first_worse) {
+  using namespace simd;
+  const auto omega = [&]<std::size_t... r>(std::index_sequence<r...>) {
+    return std::array{weighting.template row<T>(i + r)...};
+  }(std::make_index_sequence<rows>());
+  double total = 0;
+  for (std::size_t j = first_worse; j < pairs.n;) {
+    const std::size_t chunk_end = std::min(pairs.n, j + packs_per_flush * lanes<T>);
+    Pack<T> value[rows], slope[rows], curvature[rows];
+    for (std::size_t r = 0; r < rows; ++r) value[r] = slope[r] = curvature[r] = Pack<T>(T(0));
+    for (; j < chunk_end; j += lanes<T>) {
+      const Pack<T> other = load(pairs.scores + j), other_weight = load(pairs.weights + j);
+      Pack<T> column_slope = load(sums.column_slope + j), column_curvature(T(0));
+      for (std::size_t r = 0; r < rows; ++r) {
+        const Term<T> term = phi.template operator()<T>(Pack<T>(pairs.scores[i + r]) - other);
+        const Pack<T> w = Pack<T>(pairs.weights[i + r]) * other_weight * omega[r](j), pull = w * term.slope;
+        value[r] = fma(w, term.value, value[r]);
+        slope[r] += pull;
+        column_slope -= pull;
+        if constexpr (WithCurvature) {
+          const Pack<T> bend = w * term.curvature;
+          curvature[r] += bend;
+          column_curvature += bend;
+        }
+      }
+      store(sums.column_slope + j, column_slope);
+      if constexpr (WithCurvature) accumulate(sums.column_curvature + j, column_curvature);
+    }
+    for (std::size_t r = 0; r < rows; ++r) {
+      total += wide_sum(value[r]);
+      sums.slope[i + r] += wide_sum(slope[r]);
+      if constexpr (WithCurvature) sums.curvature[i + r] += wide_sum(curvature[r]);
+    }
+  }
+  return total;
+}
+
 template <bool WithCurvature, Real T, class Phi, class Weighting>
 double all_pairs(const Phi& phi, const Weighting& weighting, const PairList<T>& pairs, const PairSums<T>& sums) {
-  using namespace simd;
-  constexpr std::size_t rows_per_flush = 256;
+  constexpr std::size_t rows_per_flush = 256, together = 4;
   const std::size_t n = pairs.n;
   double value = 0;
   for (std::size_t i = 0, first_worse = pairs.worse_than(0); first_worse < n;) {
     const std::size_t block_begin = first_worse;
-    for (const std::size_t block_end = i + rows_per_flush; i < block_end && first_worse < n; ++i) {
-      if (i == first_worse && (first_worse = pairs.worse_than(i)) == n) break;
-      const Pack<T> score(pairs.scores[i]), weight(pairs.weights[i]);
-      const auto omega = weighting.template row<T>(i);
-      for (std::size_t j = first_worse; j < n;) {
-        const std::size_t chunk_end = std::min(n, j + packs_per_flush * lanes<T>);
-        Pack<T> row_value(T(0)), row_slope(T(0)), row_curvature(T(0));
-        for (; j < chunk_end; j += lanes<T>) {
-          const Term<T> term = phi.template operator()<T>(score - load(pairs.scores + j));
-          const Pack<T> w = weight * load(pairs.weights + j) * omega(j), slope = w * term.slope;
-          row_value = fma(w, term.value, row_value);
-          row_slope += slope;
-          store(sums.column_slope + j, load(sums.column_slope + j) - slope);
-          if constexpr (WithCurvature) {
-            const Pack<T> curvature = w * term.curvature;
-            row_curvature += curvature;
-            accumulate(sums.column_curvature + j, curvature);
-          }
+    for (const std::size_t block_end = i + rows_per_flush; i < block_end && first_worse < n;) {
+      for (const std::size_t end = std::min(block_end, first_worse); i < end;) {
+        if (i + together <= end) {
+          value += pair_rows<together, WithCurvature>(phi, weighting, pairs, sums, i, first_worse);
+          i += together;
+        } else {
+          value += pair_rows<1, WithCurvature>(phi, weighting, pairs, sums, i++, first_worse);
         }
-        value += wide_sum(row_value);
-        sums.slope[i] += wide_sum(row_slope);
-        if constexpr (WithCurvature) sums.curvature[i] += wide_sum(row_curvature);
       }
+      if (i == first_worse) first_worse = pairs.worse_than(i);
     }
     for (std::size_t j = block_begin; j < n; ++j) {
       sums.slope[j] += static_cast<double>(std::exchange(sums.column_slope[j], T(0)));

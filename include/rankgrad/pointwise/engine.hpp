@@ -30,21 +30,22 @@ Contribution<T> sum_over_items(const Phi& phi, Normalize normalize, const ListVi
   double total_weight = static_cast<double>(n);
   if (weighted) {
     BlockedSum<T> weights;
-    for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { weights.add(at.load(&list.weights[i], T(0))); });
+    for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { weights.add(at.load(&list.weights[i], T(0)), at); });
     total_weight = weights.total();
   }
   if (!(total_weight > 0)) return {};
 
   const Pack<T> one(T(1)), inverse(T(normalize == Normalize::mean ? 1 / total_weight : 1)), scale(out.scale);
+  T *const grad = out.grad, *const hess = out.hess;   // copies, which no store can change
   BlockedSum<T> value;
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
     // Lanes past the end repeat an item that exists, with weight 0.
     const Pack<T> present = at.load_ones();
     const Term<T> term = phi.template operator()<T>(at.load(&list.scores[i], list.scores[i]), at.load(&list.labels[i], list.labels[i]));
     const Pack<T> w = (weighted ? at.load(&list.weights[i], T(0)) : present) * factor(i, at) * inverse;
-    value.add(w * term.value);
-    at.accumulate(out.grad + i, scale * w * term.slope);
-    if (out.hess) at.accumulate(out.hess + i, scale * w * term.curvature);
+    value.add(w * term.value, at);
+    at.accumulate(grad + i, scale * w * term.slope);
+    if (hess) at.accumulate(hess + i, scale * w * term.curvature);
   });
   return {T(value.total()), true};
 }

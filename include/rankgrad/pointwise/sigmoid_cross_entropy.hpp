@@ -18,8 +18,7 @@ struct SigmoidCrossEntropy {
     const Pack<T> y = select(label < zero, zero, select(label > one, one, label));
     const auto s = softplus_sigmoid<T>(score);
     // y softplus(-s) + (1 - y) softplus(s): no cancellation for large |s|, and softplus(-s) is the tail below softplus(s).
-    const auto negative = softplus_sigmoid<T>(-score).softplus;
-    return {y * negative + (one - y) * s.softplus, (one - y) * s.sigmoid - y * s.other, s.sigmoid * s.other};
+    return {y * s.other_softplus + (one - y) * s.softplus, (one - y) * s.sigmoid - y * s.other, s.sigmoid * s.other};
   }
 };
 }  // namespace pointwise

@@ -14,9 +14,15 @@ inline constexpr std::size_t packs_per_flush = 64;
 template <class T>
 class BlockedSum {
  public:
-  void add(Pack<T> v) {
-    part_ += v;
+  RANKGRAD_INLINE void add(Pack<T> v) {
+    part_[0] += v;
     if (++steps_ == packs_per_flush) flush();
+  }
+  /// In a body of for_each_pack: two sums that do not wait for each other.
+  template <class At>
+  RANKGRAD_INLINE void add(Pack<T> v, At) {
+    part_[At::slot] += v;
+    if (At::slot == 0 && ++steps_ == packs_per_flush) flush();
   }
   double total() {
     flush();
@@ -25,24 +31,30 @@ class BlockedSum {
 
  private:
   void flush() {
-    total_ += wide_sum(part_);
-    part_ = Pack<T>(T(0));
+    total_ += wide_sum(part_[0] + part_[1]);
+    part_[0] = part_[1] = Pack<T>(T(0));
     steps_ = 0;
   }
-  Pack<T> part_ = Pack<T>(T(0));
+  Pack<T> part_[2] = {Pack<T>(T(0)), Pack<T>(T(0))};
   double total_ = 0;
   std::size_t steps_ = 0;
 };
 
-/// The largest of n > 0 values; NaN is skipped (it shows later, in the sums).
+/// The larger of a running maximum and new values; NaN among these is skipped (it shows later, in the sums).
+template <class T>
+RANKGRAD_INLINE inline Pack<T> larger(Pack<T> best, Pack<T> v) {
+  return select(v > best, v, best);
+}
+
+/// The largest of n > 0 values; NaN is skipped.
 template <class T>
 T highest(const T* values, std::size_t n) {
-  Pack<T> best(values[0]);
+  const Pack<T> first(values[0]);
+  Pack<T> best[2] = {first, first};
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> v = at.load(values + i, values[0]);
-    best = select(v > best, v, best);
+    best[at.slot] = larger(best[at.slot], at.load(values + i, values[0]));
   });
-  return highest(best);
+  return highest(larger(best[0], best[1]));
 }
 
 }  // namespace rankgrad::simd

@@ -23,7 +23,7 @@ namespace rankgrad::inline RANKGRAD_ABI::triplet {
 /// what the entries of the negatives are multiplied by before that. A loss provides
 ///   hardest_only                         the gradient of the negatives goes to the hardest one and nowhere else
 ///   reference(S+, highest negative)      what the negatives are compared with
-///   operator()(s, reference)             two numbers, summed over the negatives (not for hardest_only)
+///   operator()(s, reference)             one or two numbers (`sums`), summed over the negatives (not for hardest_only)
 ///   violation(S+, reference, sums...)    the loss of the anchor
 ///   entry(s, reference, inverse)         slope and curvature at one negative (not for hardest_only)
 struct Violation {
@@ -61,9 +61,9 @@ void find_tops(const SimilarityView<T>& view, const Samples<T>& samples, Anchors
   }
 }
 
-/// Two sums of term(s, reference) over the positives, or the negatives, of every anchor.
+/// The sums of term(s, reference) over the positives, or the negatives, of every anchor.
 template <bool Positives, Real T, class Term>
-void add_up(const Term& term, const SimilarityView<T>& view, const Samples<T>& samples, Anchors<T>& rows, Anchors<T>& columns) {
+void add_up(const Term term, const SimilarityView<T> view, const Samples<T>& samples, Anchors<T>& rows, Anchors<T>& columns) {
   using namespace simd;
   constexpr std::size_t rows_per_flush = 128;   // so that float errors of column sums do not grow with K
   const auto reference = [](const Anchors<T>& a) { return Positives ? a.positive_top : a.reference; };
@@ -82,12 +82,12 @@ void add_up(const Term& term, const SimilarityView<T>& view, const Samples<T>& s
         if (rows.used) {
           const Sums<T> t = term.template operator()<T>(s, row_reference);
           first.add(select(chosen, t.first, zero), at);
-          second.add(select(chosen, t.second, zero), at);
+          if constexpr (Term::sums == 2) second.add(select(chosen, t.second, zero), at);
         }
         if (columns.used) {
           const Sums<T> t = term.template operator()<T>(s, load(reference(columns) + j));
           accumulate(columns.part[0] + j, select(chosen, t.first, zero));
-          accumulate(columns.part[1] + j, select(chosen, t.second, zero));
+          if constexpr (Term::sums == 2) accumulate(columns.part[1] + j, select(chosen, t.second, zero));
         }
       });
       sums(rows)[0][i] = first.total();
@@ -99,6 +99,7 @@ void add_up(const Term& term, const SimilarityView<T>& view, const Samples<T>& s
 
 /// e = exp((s - highest) / tau) and e (s - highest): the normaliser of a, and S+ - highest times it.
 struct SoftmaxOfPositives {
+  static constexpr int sums = 2;
   double temperature;
   template <class T>
   Sums<T> operator()(Pack<T> s, Pack<T> highest) const {
@@ -108,7 +109,7 @@ struct SoftmaxOfPositives {
 };
 
 template <Real T, class Rule>
-void add_gradient(const Rule& rule, double temperature, const SimilarityView<T>& view, const Samples<T>& samples,
+void add_gradient(const Rule rule, double temperature, const SimilarityView<T> view, const Samples<T>& samples,
                   const Anchors<T>& rows, const Anchors<T>& columns, const GradientSink<T>& out) {
   using namespace simd;
   const std::size_t n = samples.n;

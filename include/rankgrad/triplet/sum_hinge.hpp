@@ -13,6 +13,7 @@ namespace triplet {
 /// f = sum_j max(0, S_j - (S+ - m)); the sums are that and the number of active negatives.
 struct HingeOfNegatives {
   static constexpr bool hardest_only = false;
+  static constexpr int sums = 2;
   double margin;
 
   double reference(double positive, double) const { return positive - margin; }

@@ -15,6 +15,7 @@ namespace triplet {
 /// f = max(0, m - S+ + tau log sum_j e^{S_j / tau}); slope softmax(S / tau) where that is positive.
 struct LogSumExpOfNegatives {
   static constexpr bool hardest_only = false;
+  static constexpr int sums = 1;
   double temperature, margin;
 
   double reference(double, double highest) const { return highest; }

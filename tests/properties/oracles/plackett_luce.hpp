@@ -23,7 +23,7 @@ inline long double log_precedes(const std::vector<long double>& group, const std
   // 1 - P is what there is to see where P is near 1.
   std::vector<long double> log_products, logs;
   long double missing = 0;
-  const long double step = 0.05L;
+  const long double step = 0.1L;
   for (long double x = -4.5L; x < 4.5L; x += step) {
     const long double log_u = -softplus(-pi * sinhl(x));
     const long double log_slope = logl(pi * coshl(x)) - softplus(-pi * sinhl(x)) - softplus(pi * sinhl(x));
