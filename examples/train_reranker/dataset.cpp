@@ -18,11 +18,11 @@ Columns Columns::fit(const Rows& training) {
   };
   const double items = static_cast<double>(training.size());
   std::vector<double> sum(columns.features.size()), squares(columns.features.size()), present(columns.features.size());
-  for (const Entry& entry : training.entries) sum[column_of(entry.feature)] += double{entry.value};
+  for (const Entry& entry : training.entries) sum[column_of(entry.feature)] += static_cast<double>(entry.value);
   for (const double s : sum) columns.mean.push_back(s / items);
   for (const Entry& entry : training.entries) {
     const std::size_t c = column_of(entry.feature);
-    const double distance = double{entry.value} - columns.mean[c];
+    const double distance = static_cast<double>(entry.value) - columns.mean[c];
     squares[c] += distance * distance;
     present[c] += 1;
   }
@@ -54,7 +54,7 @@ Dataset make_dataset(const Rows& rows, const Columns& columns, std::optional<std
     for (const Entry& entry : rows.row(r)) {
       while (c < width && columns.features[c] < entry.feature) ++c;
       if (c < width && columns.features[c] == entry.feature)
-        data.features(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(c)) = standardised(c, double{entry.value});
+        data.features(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(c)) = standardised(c, static_cast<double>(entry.value));
       if (first_stage_feature == entry.feature) data.first_stage[r] = entry.value;
     }
   }

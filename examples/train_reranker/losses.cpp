@@ -148,7 +148,7 @@ double ObjectiveEvaluator::operator()(const rg::RaggedBatch<float>& batch, Step 
   double value = 0;
   for (const auto& [loss, weight, curriculum] : objective_.terms) {
     const auto evaluate = curriculum ? loss->with_curriculum : loss->evaluate;
-    value += weight * double{evaluate(evaluate_, batch, step, term_gradient_)};
+    value += weight * static_cast<double>(evaluate(evaluate_, batch, step, term_gradient_));
     for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] += static_cast<float>(weight) * term_gradient_[i];
   }
   return value;

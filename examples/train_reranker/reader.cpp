@@ -48,7 +48,7 @@ float number(std::string_view word, std::string_view what, const Place& place) {
   if (digits.size() > 1 && digits[0] == '+' && digits[1] != '-') digits.remove_prefix(1);
   double value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error == std::errc::result_out_of_range || std::abs(value) > double{std::numeric_limits<float>::max()}) {
+  if (error == std::errc::result_out_of_range || std::abs(value) > static_cast<double>(std::numeric_limits<float>::max())) {
     if (std::isinf(value)) place.fail("{} '{}' is not finite", what, word);
     place.fail("{} '{}' is beyond the range of float", what, word);
   }
@@ -82,12 +82,19 @@ std::string_view document_name(std::string_view comment) {
 /// Sorts the entries of the last row by feature; of equal features the last one stays. Returns how many went.
 std::size_t sort_last_row(Rows& rows) {
   const auto begin = rows.entries.begin() + static_cast<std::ptrdiff_t>(rows.row_begin.back());
-  std::stable_sort(begin, rows.entries.end(), [](const Entry& a, const Entry& b) { return a.feature < b.feature; });
+  const auto not_below = [](const Entry& a, const Entry& b) { return a.feature >= b.feature; };
+  if (std::adjacent_find(begin, rows.entries.end(), not_below) == rows.entries.end()) return 0;
+
+  std::vector<std::pair<Entry, std::size_t>> placed;
+  for (auto it = begin; it != rows.entries.end(); ++it) placed.emplace_back(*it, placed.size());
+  std::sort(placed.begin(), placed.end(), [](const auto& a, const auto& b) {
+    return a.first.feature != b.first.feature ? a.first.feature < b.first.feature : a.second < b.second;
+  });
   auto kept = begin;
-  for (auto it = begin; it != rows.entries.end(); ++it) {
-    const bool repeats = kept != begin && std::prev(kept)->feature == it->feature;
-    if (repeats) *std::prev(kept) = *it;
-    else *kept++ = *it;
+  for (const auto& [entry, place] : placed) {
+    const bool repeats = kept != begin && std::prev(kept)->feature == entry.feature;
+    if (repeats) *std::prev(kept) = entry;
+    else *kept++ = entry;
   }
   const auto dropped = static_cast<std::size_t>(rows.entries.end() - kept);
   rows.entries.erase(kept, rows.entries.end());

@@ -83,6 +83,24 @@ TEST_CASE("growth is counted and ends after the first use", "[core]") {
   CHECK(workspace.growths() > warm);
 }
 
+TEST_CASE("the same demand never grows a workspace twice, however it is cut up", "[core]") {
+  for (std::size_t first = 64; first < 20000; first = first * 5 / 4)
+    for (const std::size_t second : {100u, 3000u, 9000u, 40000u}) {
+      rg::Workspace workspace;
+      const auto use = [&] {
+        const auto frame = workspace.frame();
+        workspace.take<char>(first);
+        const auto inner = workspace.frame();
+        for (int i = 0; i < 5; ++i) workspace.take<char>(second);
+      };
+      use();
+      const std::size_t warm = workspace.growths();
+      use();
+      INFO("first " << first << ", second " << second);
+      CHECK(workspace.growths() == warm);
+    }
+}
+
 TEST_CASE("a workspace can be moved", "[core]") {
   rg::Workspace a;
   { const auto frame = a.frame(); a.take<int>(5000); }

@@ -59,7 +59,7 @@ TEST_CASE("scorer: backward() is the slope of forward()") {
       scorer.parameters[p] = rest - h;
       const double down = value();
       scorer.parameters[p] = rest;
-      CHECK((up - down) / (2 * double{h}) == Approx(double{gradient[p]}).margin(2e-3).epsilon(2e-3));
+      CHECK((up - down) / (2 * static_cast<double>(h)) == Approx(static_cast<double>(gradient[p])).margin(2e-3).epsilon(2e-3));
     }
   }
 }
@@ -98,7 +98,7 @@ TEST_CASE("losses: a mixture is the weighted sum of its terms") {
   const double value_a = run("ranknet", a), value_b = run("softmax", b);
   CHECK(run("0.75*ranknet + 0.25 * softmax", mixture) == Approx(0.75 * value_a + 0.25 * value_b));
   for (std::size_t i = 0; i < 5; ++i)
-    CHECK(double{mixture[i]} == Approx(0.75 * double{a[i]} + 0.25 * double{b[i]}).margin(1e-7));
+    CHECK(static_cast<double>(mixture[i]) == Approx(0.75 * static_cast<double>(a[i]) + 0.25 * static_cast<double>(b[i])).margin(1e-7));
 }
 
 TEST_CASE("losses: what parse_objective() refuses") {

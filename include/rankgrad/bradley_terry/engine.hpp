@@ -44,7 +44,11 @@ template <Real T>
 void read_outcomes(const ComparisonView<T>& view, std::size_t begin, std::size_t count, const OutcomeArrays<T>& out) {
   if (!view.soft_outcome.empty()) {
     const T* fractions = &view.soft_outcome[3 * begin];
-    for (std::size_t k = 0; k < count; ++k) out.first[k] = fractions[3 * k], out.second[k] = fractions[3 * k + 1], out.tie[k] = fractions[3 * k + 2];
+    for (std::size_t k = 0; k < count; ++k) {
+      out.first[k] = fractions[3 * k];
+      out.second[k] = fractions[3 * k + 1];
+      out.tie[k] = fractions[3 * k + 2];
+    }
     return;
   }
   const Outcome* outcome = view.outcome.empty() ? nullptr : &view.outcome[begin];

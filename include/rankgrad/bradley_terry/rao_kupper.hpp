@@ -24,7 +24,8 @@ struct Threshold {
   OutcomeTerm<T> operator()(Pack<T> d, const OutcomePacks<T>& o) const {
     const Pack<T> border = Pack<T>(T(eta)), constant = Pack<T>(T(sure)), constant_slope = Pack<T>(T(sure_slope));
     const auto above = simd::softplus_sigmoid<T>(d - border), below = simd::softplus_sigmoid<T>(-d - border);
-    const Pack<T> lost_first = simd::softplus_sigmoid<T>(border - d).softplus, lost_second = simd::softplus_sigmoid<T>(border + d).softplus;
+    const Pack<T> lost_first = simd::softplus_sigmoid<T>(border - d).softplus;
+    const Pack<T> lost_second = simd::softplus_sigmoid<T>(border + d).softplus;
     return {o.first * lost_first + o.second * lost_second + o.tie * (above.softplus + below.softplus + constant),
             o.second * below.other - o.first * above.other + o.tie * (above.sigmoid - below.sigmoid),
             (o.first + o.tie) * (above.sigmoid * above.other) + (o.second + o.tie) * (below.sigmoid * below.other),

@@ -85,19 +85,27 @@ class Workspace {
   static constexpr std::size_t border = 64;   // a cache line, and the widest register
 
   void grow(std::size_t bytes) {
-    // More than all blocks so far together, so that the newest alone will hold the same demand next time.
-    const std::size_t capacity = std::max<std::size_t>(2 * reserved_ + bytes, 4096);
-    void* memory = ::operator new(border + capacity, std::align_val_t{border});
+    const std::size_t capacity = std::max<std::size_t>(reserved_ + bytes, 4096);   // at least twice as much in all
+    push(::operator new(border + capacity, std::align_val_t{border}), capacity);
+  }
+
+  /// At the end of the outermost frame: where the stack grew, one block takes the place of all. It holds what they held
+  /// together, so the same demand never grows the stack again.
+  void rewind() noexcept {
+    if (!top_) return;
+    if (top_->below) {
+      const std::size_t capacity = std::exchange(reserved_, 0);
+      free_from(std::exchange(top_, nullptr));
+      if (void* memory = ::operator new(border + capacity, std::align_val_t{border}, std::nothrow)) push(memory, capacity);
+    } else {
+      top_->used = 0;
+    }
+  }
+
+  void push(void* memory, std::size_t capacity) noexcept {
     top_ = new (memory) Block{top_, capacity, 0};
     reserved_ += capacity;
     ++growths_;
-  }
-
-  void rewind() noexcept {
-    if (!top_) return;
-    free_from(std::exchange(top_->below, nullptr));
-    top_->used = 0;
-    reserved_ = top_->capacity;
   }
 
   static void free_from(Block* block) noexcept {

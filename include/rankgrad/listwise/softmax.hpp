@@ -48,32 +48,24 @@ Contribution<T> softmax_cross_entropy(const ListView<T>& list, std::span<const T
     return weights ? t * at.load(weights + i, T(0)) : t;
   };
 
-  // One pass for Y and the highest score.
-  BlockedSum<T> target_sum;
-  const Pack<T> first(scores[0]);
-  Pack<T> best[2] = {first, first};
-  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    target_sum.add(target(i, at), at);
-    best[at.slot] = larger(best[at.slot], at.load(scores + i, scores[0]));
-  });
-  const double Y = target_sum.total();
-  if (!(Y > 0)) return {};
-  const T highest_score = highest(larger(best[0], best[1]));
-
-  // x_i = (s_i - highest) / tau <= 0: the exponentials and their sum, and sum w t x for the value.
+  // x_i = (s_i - highest) / tau <= 0. One pass for the exponentials and all sums: of e^x, w t, and w t x for the value.
+  const T highest_score = highest(scores, n);
   const double inverse_temperature = 1 / temperature;
   const Pack<T> top(highest_score), tau(static_cast<T>(inverse_temperature));
   T* exponentials = workspace.take<T>(n);
-  BlockedSum<T> exponential_sum, weighted_sum;
+  BlockedSum<T> exponential_sum, target_sum, weighted_sum;
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> x = (at.load(scores + i, highest_score) - top) * tau;
+    const Pack<T> x = (at.load(scores + i, highest_score) - top) * tau, t = target(i, at);
     const Pack<T> e = exp_nonpositive<T>(x) * at.load_ones();
     store(exponentials + i, e);   // the workspace is padded
     exponential_sum.add(e);
-    weighted_sum.add(target(i, at) * x);
+    target_sum.add(t);
+    weighted_sum.add(t * x);
   });
-  const double sum = exponential_sum.total(), inverse = 1 / sum, normalizer = normalize == Normalize::mean ? 1 / Y : 1;
+  const double sum = exponential_sum.total(), inverse = 1 / sum, Y = target_sum.total();
+  if (!(Y > 0)) return {};
 
+  const double normalizer = normalize == Normalize::mean ? 1 / Y : 1;
   const auto all = [](double x) { return Pack<T>(static_cast<T>(x)); };
   const double scale = static_cast<double>(out.scale) * normalizer * inverse_temperature;
   const Pack<T> pull = all(scale), push = all(scale * Y * inverse), inverse_sum = all(inverse), bend = all(scale * Y * inverse_temperature);

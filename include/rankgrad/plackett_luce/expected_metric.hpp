@@ -46,7 +46,8 @@ class ExpectedMetric {
     double highest = 0;
     for (const T y : list.labels) highest = std::max(highest, static_cast<double>(y));
     // The shift cancels in NDCG; DCG has to live with its size.
-    RANKGRAD_EXPECTS(options.metric != TargetMetric::dcg || options.gain != Gain::exponential || highest <= (sizeof(T) == 4 ? 100 : 500),
+    [[maybe_unused]] const bool may_overflow = options.metric == TargetMetric::dcg && options.gain == Gain::exponential;
+    RANKGRAD_EXPECTS(!may_overflow || highest <= (sizeof(T) == 4 ? 100 : 500),
                      "2^label overflows: use TargetMetric::ndcg or Gain::linear");
     const double shift = options.metric == TargetMetric::ndcg ? gain_shift(options.gain, highest) : 0;
     for (std::size_t i = 0; i < n_; ++i) {
@@ -113,7 +114,8 @@ class SampledGradient {
 
   /// For the ranking of one sample: every item gets the derivative of -sum_p c_p log P(item on place p | places above),
   /// less, where `theta` is given, the reward of the item times the same with theta in the place of c.
-  void add(const double* scores, const std::uint32_t* ranking, const double* c, const double* theta, const ExpectedMetric& metric) {
+  void add(const double* scores, const std::uint32_t* ranking, const double* c, const double* theta,
+           const ExpectedMetric& metric) {
     const auto frame = workspace_.frame();
     for (std::size_t p = 0; p < n_; ++p) sorted_[p] = scores[ranking[p]];
     const Scan scan({n_, sorted_, nullptr, n_, false}, workspace_);

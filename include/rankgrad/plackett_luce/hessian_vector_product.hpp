@@ -18,7 +18,8 @@ namespace rankgrad::inline RANKGRAD_ABI {
 namespace plackett_luce {
 
 /// Overwrites product [n], for scores, v and product in target order.
-inline void hessian_vector_product(const Target& target, const double* place, const double* v, double* product, Workspace& workspace) {
+inline void hessian_vector_product(const Target& target, const double* place, const double* v, double* product,
+                                   Workspace& workspace) {
   const auto frame = workspace.frame();
   const std::size_t n = target.n, groups = target.groups;
   double *logs = workspace.take<double>(groups), *means = workspace.take<double>(groups);

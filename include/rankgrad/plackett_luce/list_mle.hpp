@@ -37,8 +37,9 @@ namespace rankgrad::inline RANKGRAD_ABI {
 /// No signal   fewer than two items; all terms weigh 0; exact: nothing that weighs stands above another group. All
 ///             labels equal: exact has no signal, the other modes keep their gradient (breslow and efron pull the scores
 ///             together; stable and shuffled teach the order that they made up).
-/// Cost        O(n) after one sort; one exp, one log and two to four divisions per item, in packs. exact: O(m) times
-///             100 log m to 300 log m nodes for a group of m > 1, 3 exps each. About 8 n doubles of scratch.
+/// Cost        O(n) after one sort; one exp, one log and two to four divisions per item, in packs; about 8 n doubles of
+///             scratch. exact: for a group of m > 1, about 120 (1 + log m) nodes of m items with two exps each, twice that
+///             where P > 1/2.
 /// Numerics    double inside; scores up to +-1e8 and beyond stay exact (scan.hpp). Terms are summed as log1p where they
 ///             are small.
 /// Parameters  temperature tau > 0. k: only the first k places count, the other items stay in the denominators; 0 = all.

@@ -70,7 +70,8 @@ struct PgRank {
     const std::size_t places = expected.places();
     const double* scores = plackett_luce::tempered(list.scores, temperature, workspace);
     std::uint32_t* ranking = workspace.take<std::uint32_t>(n);
-    double *theta = workspace.take<double>(places), *keys = workspace.take<double>(n), *offset = workspace.take<double>(places, 0.0);
+    double *theta = workspace.take<double>(places), *offset = workspace.take<double>(places, 0.0);
+    double* keys = workspace.take<double>(n);
     if (baseline == Baseline::greedy) {
       plackett_luce::top_by_key(scores, n, places, ranking, workspace);
       expected.collect(ranking, theta, offset);

@@ -37,7 +37,8 @@ struct PositionWeight {
   static constexpr PositionWeight custom(std::span<const double> values) { return {Form::custom, 1, values}; }
 
   Status check() const {
-    if (form == Form::custom) return detail::check_values<double>("PositionWeight.values", values, {}, 0, std::numeric_limits<double>::max());
+    constexpr double limit = std::numeric_limits<double>::max();
+    if (form == Form::custom) return detail::check_values<double>("PositionWeight.values", values, {}, 0, limit);
     return check_parameter("PositionWeight.tau", tau, 0);
   }
 
@@ -60,10 +61,12 @@ struct PositionWeight {
         return;
       case Form::reciprocal: fill_discounts(Discount::reciprocal, 0, u, n); return;
       case Form::log2: fill_discounts(Discount::log2, 0, u, n); return;
-      case Form::exponential:
+      case Form::exponential: {
+        const Pack rate = Pack(double(-1 / tau));
         for (std::size_t k = 0; k < n; k += simd::lanes<double>)
-          simd::store(u + k, simd::exp_nonpositive<double>(simd::iota<double>(static_cast<double>(k + 1)) * Pack(double(-1 / tau))));
+          simd::store(u + k, simd::exp_nonpositive<double>(simd::iota<double>(static_cast<double>(k + 1)) * rate));
         return;
+      }
       case Form::custom:
         for (std::size_t k = 0; k < n; ++k) u[k] = k < values.size() ? values[k] : 0;
         return;

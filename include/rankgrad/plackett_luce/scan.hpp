@@ -17,8 +17,8 @@
 // wider lists every group works relative to its own log Z_g, with r = Z_{g+1} / Z_g = exp(l_{g+1} - l_g) <= 1 carrying
 // a and b from one group to the next: no exponent is ever positive, so a spread of 1e8 is as exact as one of 1.
 //
-// Read first: plackett_luce/running_sums.hpp, simd/math.hpp. Reader's map: Target (the input), Scan::Scan (the denominators),
-// Scan::value, Scan::derivatives.
+// Read first: plackett_luce/running_sums.hpp, simd/math.hpp. Reader's map: Target (the input), Scan::Scan (the
+// denominators), Scan::value, Scan::derivatives.
 #pragma once
 
 #include <rankgrad/core/workspace.hpp>

@@ -40,13 +40,13 @@ class BlockedSum {
   std::size_t steps_ = 0;
 };
 
-/// The larger of a running maximum and new values; NaN among these is skipped (it shows later, in the sums).
+/// The larger of a running maximum and new values; NaN among these is skipped.
 template <class T>
 RANKGRAD_INLINE inline Pack<T> larger(Pack<T> best, Pack<T> v) {
   return select(v > best, v, best);
 }
 
-/// The largest of n > 0 values; NaN is skipped.
+/// The largest of n > 0 values; NaN is skipped (it shows later, in the sums).
 template <class T>
 T highest(const T* values, std::size_t n) {
   const Pack<T> first(values[0]);

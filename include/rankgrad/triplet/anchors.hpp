@@ -80,7 +80,8 @@ struct Anchors {
     for (std::size_t l = 0; l < simd::lanes<T>; ++l) {
       T &best = negative_top[i], &where = hardest[i];
       const bool first = value[l] == best && number[l] >= T(0) && (where < T(0) || number[l] < where);
-      if (best == best && (!(value[l] <= best) || first)) best = value[l], where = number[l];
+      // By the bits, so that NaN stays the highest also under -ffast-math.
+      if (is_finite(best) && (!is_finite(value[l]) || value[l] > best || first)) best = value[l], where = number[l];
     }
   }
   void flush(double* const* sums, std::size_t n) {

@@ -190,7 +190,7 @@ template <>
 struct Oracle<rg::Curriculum<rg::PairwiseCrossEntropy>> {
   using Loss = rg::Curriculum<rg::PairwiseCrossEntropy>;
   static std::vector<Loss> instances() {
-    return curricula<rg::PairwiseCrossEntropy>({.negatives = rg::Negatives::joint}, {.normalize = rg::Normalize::sum});
+    return {{.loss = {.negatives = rg::Negatives::joint}, .progress = 0.1}, {.progress = 0.4, .anti = true}};
   }
   static constexpr Traits traits{.shift_invariant = true, .weights_duplicate = true, .exact_curvature = true};
   static long double value(const Loss& loss, const Definition& list) {

@@ -15,23 +15,28 @@ inline long double log_sum_exp(const std::vector<long double>& x) {
   return top + logl(sum);
 }
 
-/// log P(all of `group` come before all of `rest` under Plackett-Luce): the integral over u in (0, 1) of
-/// prod_j (1 - u^a_j), a_j = e^s_j / sum_rest e^s, by the tanh-sinh rule u = 1 / (1 + exp(-pi sinh x)).
-inline long double log_precedes(const std::vector<long double>& group, const std::vector<long double>& rest) {
-  const long double pi = 3.14159265358979323846264338327950288L, log_rest = log_sum_exp(rest);
+/// log P(all of `group` come before all of the rest under Plackett-Luce): the integral over u in (0, 1) of
+/// prod_j (1 - u^a_j), a_j = e^(s_j - log_rest), by the tanh-sinh rule u = 1 / (1 + exp(-pi sinh x)).
+inline long double log_precedes(const std::vector<long double>& group, long double log_rest) {
+  const long double pi = 3.14159265358979323846264338327950288L;
   if (group.size() == 1) return -softplus(log_rest - group[0]);
+  std::vector<long double> rates;
+  for (const long double s : group) rates.push_back(expl(s - log_rest));
   // 1 - P is what there is to see where P is near 1.
   std::vector<long double> log_products, logs;
   long double missing = 0;
   const long double step = 0.1L;
   for (long double x = -4.5L; x < 4.5L; x += step) {
     const long double log_u = -softplus(-pi * sinhl(x));
+    const long double log_of_log = logl(-log_u);
     const long double log_slope = logl(pi * coshl(x)) - softplus(-pi * sinhl(x)) - softplus(pi * sinhl(x));
-    long double product = 0;   // its log
-    for (const long double s : group) {
-      const long double log_y = s - log_rest + logl(-log_u);
-      product += log_y < -45 ? log_y : log_y > 5 ? 0 : logl(-expm1l(-expl(log_y)));
+    long double product = 0, factors = 1;   // the log of the product, and what has not gone into it yet
+    for (std::size_t j = 0; j < group.size(); ++j) {
+      const long double log_y = group[j] - log_rest + log_of_log;
+      if (log_y < -45) product += log_y;
+      else if (log_y < 5) factors *= -expm1l(rates[j] * log_u);   // a long double holds 200 of them
     }
+    product += logl(factors);
     logs.push_back(log_slope + product);
     missing += expl(log_slope) * -expm1l(product);
   }
@@ -62,39 +67,38 @@ inline long double list_mle_value(const rg::ListMle& loss, const Definition& lis
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return list.labels[a] > list.labels[b]; });
   const bool ordered = loss.ties == rg::TargetTies::stable || loss.ties == rg::TargetTies::shuffled;
 
-  long double total = 0, weight = 0;
-  for (std::size_t b = 0, e; b < n; b = e) {
-    for (e = b + 1; !ordered && e < n && list.labels[order[e]] == list.labels[order[b]]; ++e) {}
+  long double total = 0, weight = 0, log_rest = 0;   // log_rest: of the groups below, from the last group up
+  for (std::size_t e = n, b; e > 0; e = b) {
+    for (b = e - 1; !ordered && b > 0 && list.labels[order[b - 1]] == list.labels[order[b]]; --b) {}
     const long double m = static_cast<long double>(e - b);
-    std::vector<long double> group, rest;
-    long double u_mean = 0, v_mean = 0, u_sum = 0, linear = 0;
-    std::vector<long double> u;
-    for (std::size_t k = b; k < n; ++k) {
-      const long double s = list.scores[order[k]] / static_cast<long double>(loss.temperature);
-      (k < e ? group : rest).push_back(s);
-      if (k >= e) continue;
+    std::vector<long double> group, u;
+    long double u_sum = 0, v_mean = 0, linear = 0;
+    for (std::size_t k = b; k < e; ++k) {
+      group.push_back(list.scores[order[k]] / static_cast<long double>(loss.temperature));
       u.push_back(loss.k != 0 && k >= loss.k ? 0 : position_weight(loss.position_weight, k + 1, n));
       u_sum += u.back();
       v_mean += list.weights[order[k]] / m;
-      linear += list.weights[order[k]] * (s - group[0]);
+      linear += list.weights[order[k]] * (group.back() - group[0]);
     }
-    u_mean = u_sum / m;
     weight += u_sum * v_mean;
     if (loss.ties == rg::TargetTies::exact) {
-      if (!rest.empty()) total -= u_mean * v_mean * log_precedes(group, rest);
-      continue;
-    }
-    // Scores relative to the first of the group, log(Z - f T) = log sum_j (1 - f [j in group]) e^s_j.
-    for (std::size_t l = 0; l < e - b; ++l) {
-      const long double f = loss.ties == rg::TargetTies::efron ? static_cast<long double>(l) / m : 0;
-      long double others = 0, top = 0;   // all but the first of the group, relative to it
+      if (e < n) total -= u_sum / m * v_mean * log_precedes(group, log_rest);
+    } else {
+      // log(Z - f T) = log sum_j (1 - f [j in group]) e^s_j, relative to the first item of the group.
+      long double top = e < n ? std::max(0.0L, log_rest - group[0]) : 0;
       for (const long double s : group) top = std::max(top, s - group[0]);
-      for (const long double s : rest) top = std::max(top, s - group[0]);
-      for (std::size_t j = 1; j < group.size(); ++j) others += (1 - f) * expl(group[j] - group[0] - top);
-      for (const long double s : rest) others += expl(s - group[0] - top);
-      total += u[l] * v_mean * (top == 0 ? log1pl(others - f) : top + logl(others + (1 - f) * expl(-top)));
+      const long double rest = e < n ? expl(log_rest - group[0] - top) : 0;
+      long double others = 0;
+      for (std::size_t j = 1; j < group.size(); ++j) others += expl(group[j] - group[0] - top);
+      for (std::size_t l = 0; l < e - b; ++l) {
+        const long double f = loss.ties == rg::TargetTies::efron ? static_cast<long double>(l) / m : 0;
+        const long double sum = (1 - f) * others + rest;   // and (1 - f) e^-top of the first item, by log1p where it is 1
+        total += u[l] * v_mean * (top > 0 ? top + logl((1 - f) * expl(-top) + sum) : log1pl(sum - f));
+      }
+      total -= u_sum / m * linear;
     }
-    total -= u_mean * linear;
+    if (e < n) group.push_back(log_rest);
+    log_rest = log_sum_exp(group);
   }
   if (!(weight > 0)) return 0;
   return loss.normalize == rg::Normalize::mean ? total / weight : total;

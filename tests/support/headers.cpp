@@ -1,0 +1,1 @@
+// The one object of the target that owns the precompiled headers.
