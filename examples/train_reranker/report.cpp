@@ -45,7 +45,7 @@ std::string table(const Report& report) {
   const auto row = [&](std::string_view label, const Figures& f, const std::string& epoch, const std::string& decay) {
     text += fmt::format("{:<{}}  {:>7.4f}  {:>7.4f}  {:>7.4f}  {:>7.4f}  {:>6}  {:>12}\n", label, width, f.ndcg5, f.ndcg10, f.mrr, f.map, epoch, decay);
   };
-  row("first stage", report.first_stage_figures, "", "");
+  row("first stage", report.first_stage_figures, "-", "-");
   for (const Result& result : report.results) {
     const Training& run = result.training;
     row(result.label, result.held_out, std::to_string(run.best_epoch), run.diverged ? "diverged" : fmt::format("{}", run.weight_decay));

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Works with xsimd 8.1 to 14. House rules: packs are never brace-initialised (xsimd 8 reads that as a list of lanes),
-// never static, and NaN is never sent through min or max (its fate differs between versions).
+// never static, NaN is never sent through min or max (its fate differs between versions), and x != x does not find it
+// (xsimd 8 compares ordered on AVX).
 #pragma once
 
 #include <rankgrad/core/list_view.hpp>
