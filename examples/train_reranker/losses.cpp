@@ -7,6 +7,7 @@
 #include <rankgrad/auc/mann_whitney.hpp>
 #include <rankgrad/bradley_terry/davidson.hpp>
 #include <rankgrad/bradley_terry/rao_kupper.hpp>
+#include <rankgrad/bradley_terry/win_tie.hpp>
 #include <rankgrad/curriculum/curriculum.hpp>
 #include <rankgrad/curriculum/difficulty.hpp>
 #include <rankgrad/listwise/softmax.hpp>

@@ -30,6 +30,7 @@
 #include <rankgrad/plackett_luce/pl_rank.hpp>
 #include <rankgrad/plackett_luce/policy_gradient.hpp>
 #include <rankgrad/plackett_luce/position_weights.hpp>
+#include <rankgrad/plackett_luce/running_sums.hpp>
 #include <rankgrad/plackett_luce/sampling.hpp>
 #include <rankgrad/plackett_luce/scan.hpp>
 #include <rankgrad/plackett_luce/target_order.hpp>
@@ -61,6 +62,7 @@
 #include <rankgrad/bradley_terry/engine.hpp>
 #include <rankgrad/bradley_terry/pairing.hpp>
 #include <rankgrad/bradley_terry/rao_kupper.hpp>
+#include <rankgrad/bradley_terry/win_tie.hpp>
 
 // Metrics.
 #include <rankgrad/metric/auc.hpp>

@@ -1,4 +1,5 @@
 #include <rankgrad/bradley_terry/bradley_terry.hpp>
+#include <rankgrad/bradley_terry/win_tie.hpp>
 
 #include "support/catch.hpp"
 

@@ -8,6 +8,7 @@
 #include "support/catch.hpp"
 
 #include <rankgrad/bradley_terry/bradley_terry.hpp>
+#include <rankgrad/bradley_terry/win_tie.hpp>
 #include <rankgrad/check/gradient_check.hpp>
 #include <rankgrad/core/random.hpp>
 

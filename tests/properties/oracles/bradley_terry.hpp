@@ -4,6 +4,7 @@
 #include "properties/every_loss.hpp"
 
 #include <rankgrad/bradley_terry/bradley_terry.hpp>
+#include <rankgrad/bradley_terry/win_tie.hpp>
 #include <rankgrad/bradley_terry/davidson.hpp>
 #include <rankgrad/bradley_terry/rao_kupper.hpp>
 
