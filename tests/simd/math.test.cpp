@@ -17,6 +17,13 @@ namespace simd = rankgrad::simd;
 
 namespace {
 
+// -ffast-math replaces divisions by reciprocals and one Newton step.
+#ifdef __FAST_MATH__
+constexpr double slack = 1.7;
+#else
+constexpr double slack = 1;
+#endif
+
 /// The function of packs over any number of arguments.
 template <class T, class F>
 std::vector<T> map(const std::vector<T>& x, F f) {
@@ -81,31 +88,31 @@ constexpr auto sigmoid = [](auto x) { return simd::sigmoid(x); };
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("elementary functions are as accurate as stated", "[simd]", float, double) {
+TEMPLATE_TEST_CASE("elementary functions are as accurate as stated", "[simd][accuracy]", float, double) {
   using T = TestType;
   const double lowest = static_cast<double>(simd::ExpConstants<T>::lowest), tiny = sizeof(T) == 4 ? 1e-30 : 1e-290;
   CHECK(worst_ulps<T>(points<T>(lowest, 0, tiny, 1), exp_np, [](long double x) { return expl(x); }, "exp") <= 1.1);
-  CHECK(worst_ulps<T>(points<T>(0, 1, tiny, 2), log1p_u, [](long double x) { return log1pl(x); }, "log1p") <= 2.0);
+  CHECK(worst_ulps<T>(points<T>(0, 1, tiny, 2), log1p_u, [](long double x) { return log1pl(x); }, "log1p") <= 2.0 * slack);
   const std::vector<T> both = points<T>(lowest + 1, -lowest, tiny, 3);
-  CHECK(worst_ulps<T>(both, softplus, exact_softplus, "softplus") <= 2.8);
-  CHECK(worst_ulps<T>(both, sigma, exact_sigmoid, "softplus_sigmoid.sigmoid") <= 2.85);
-  CHECK(worst_ulps<T>(both, other, [](long double x) { return exact_sigmoid(-x); }, "softplus_sigmoid.other") <= 2.85);
-  CHECK(worst_ulps<T>(both, sigmoid, exact_sigmoid, "sigmoid") <= 2.4);
+  CHECK(worst_ulps<T>(both, softplus, exact_softplus, "softplus") <= 2.8 * slack);
+  CHECK(worst_ulps<T>(both, sigma, exact_sigmoid, "softplus_sigmoid.sigmoid") <= 2.85 * slack);
+  CHECK(worst_ulps<T>(both, other, [](long double x) { return exact_sigmoid(-x); }, "softplus_sigmoid.other") <= 2.85 * slack);
+  CHECK(worst_ulps<T>(both, sigmoid, exact_sigmoid, "sigmoid") <= 2.4 * slack);
   std::vector<T> positive = points<T>(0.25, 4, 0.3, 4);
   rg::Random random(5);
   for (int i = 0; i < 100000; ++i) positive.push_back(T(std::exp(0.98 * lowest * (2 * random.uniform() - 1))));
   for (int i = 0; i < 10000; ++i) positive.push_back(T(1 + (random.uniform() - 0.5) * std::exp(-35 * random.uniform())));
   positive.push_back(std::numeric_limits<T>::min());
   positive.push_back(std::numeric_limits<T>::max());
-  CHECK(worst_ulps<T>(positive, log_p, [](long double x) { return logl(x); }, "log") <= 2.1);
+  CHECK(worst_ulps<T>(positive, log_p, [](long double x) { return logl(x); }, "log") <= 2.1 * slack);
 }
 
-TEST_CASE("the binades where the float functions are worst", "[simd]") {
+TEST_CASE("the binades where the float functions are worst", "[simd][accuracy]") {
   std::vector<float> x;
   for (std::uint32_t bits = 0x3f800000; bits < 0x40c00000; bits += 37) x.push_back(-std::bit_cast<float>(bits));   // -1 to -6
   CHECK(worst_ulps<float>(x, exp_np, [](long double v) { return expl(v); }, "exp") <= 1.1);
-  CHECK(worst_ulps<float>(x, softplus, exact_softplus, "softplus") <= 2.8);
-  CHECK(worst_ulps<float>(x, sigma, exact_sigmoid, "softplus_sigmoid.sigmoid") <= 2.85);
+  CHECK(worst_ulps<float>(x, softplus, exact_softplus, "softplus") <= 2.8 * slack);
+  CHECK(worst_ulps<float>(x, sigma, exact_sigmoid, "softplus_sigmoid.sigmoid") <= 2.85 * slack);
 }
 
 TEMPLATE_TEST_CASE("exp of what is not positive: ends and special values", "[simd]", float, double) {
