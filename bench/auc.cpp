@@ -1,5 +1,6 @@
 // Mann-Whitney losses: all pairs of a positive and a negative.
 #include "support/list_benchmark.hpp"
+#include "support/twins_auc.hpp"
 
 #include <rankgrad/auc/mann_whitney.hpp>
 

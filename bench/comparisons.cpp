@@ -86,7 +86,7 @@ struct Davidson {
 
 template <class T, class Model, class L>
 void add(const char* name, const L& loss) {
-  for (const std::size_t m : {32, 128, 1000, 10000, 100000}) {
+  for (const std::size_t m : {32u, 128u, 1000u, 10000u, 100000u}) {
     const auto twin = [](const Comparisons<T>& in, std::span<T> gradient) {
       std::fill(gradient.begin(), gradient.end(), T(0));
       double total = 0;

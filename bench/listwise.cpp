@@ -1,5 +1,6 @@
 // Losses over the items of one list: pointwise, softmax, Plackett-Luce; and NDCG.
 #include "support/list_benchmark.hpp"
+#include "support/twins_listwise.hpp"
 
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/metric/ndcg.hpp>

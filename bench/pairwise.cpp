@@ -1,5 +1,6 @@
 // Losses over the pairs of one list.
 #include "support/list_benchmark.hpp"
+#include "support/twins_pairwise.hpp"
 
 #include <rankgrad/curriculum/curriculum.hpp>
 #include <rankgrad/pairwise/hinge.hpp>

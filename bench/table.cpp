@@ -1,12 +1,13 @@
-// Reads what the benchmarks wrote as JSON (medians of repetitions), prints scalar / rankgrad as a table and, asked to,
-// writes the same numbers as JSON.
+// Reads what rankgrad_bench wrote as JSON (medians where it repeated), prints how many times faster the library is than
+// the scalar twins and how long it takes, and, asked to, writes the same numbers as JSON.
 //
 //   bench_ratios results.json [ratios.json]
 //
-// Fails where a benchmark reported an error, so that a wrong result cannot pass for a fast one.
+// Fails where a benchmark reported an error: a wrong result must not pass for a fast one.
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -17,45 +18,73 @@ namespace {
 
 using Json = nlohmann::json;
 
-struct Row {
-  std::map<std::string, double> time;   // backend -> ns per call, median
+/// One `family/loss/T/shape`: CPU time of each backend in ns.
+struct Problem {
+  std::string loss, shape;   // "family/loss/T", "shape"
+  std::size_t order = 0;     // of registration
+  std::map<std::string, double> time;
   double ns_per_item = 0, pairs_per_second = 0;
+
+  double ratio(const std::string& backend) const { return time.contains(backend) ? time.at(backend) / time.at("rankgrad") : 0; }
 };
 
-/// The rows in the order the benchmarks stand in the file, by `family/loss/T/shape`.
-struct Table {
-  std::vector<std::string> order;
-  std::map<std::string, Row> rows;
-  std::size_t errors = 0;
+double unit(const std::string& name) { return name == "ns" ? 1 : name == "us" ? 1e3 : name == "ms" ? 1e6 : 1e9; }
 
-  void read(const Json& results) {
-    for (const Json& run : results.at("benchmarks")) {
-      const std::string name = run.at("run_name");
-      if (run.value("error_occurred", false)) {
-        fmt::print(stderr, "{}: {}\n", name, run.value("error_message", "failed"));
-        ++errors;
-        continue;
-      }
-      const bool repeated = run.value("repetitions", 1) > 1;
-      if (repeated && run.value("aggregate_name", "") != "median") continue;
-      const std::size_t cut = name.rfind('/');
-      const std::string problem = name.substr(0, cut), backend = name.substr(cut + 1);
-      if (!rows.contains(problem)) order.push_back(problem);
-      Row& row = rows[problem];
-      row.time[backend] = run.at("cpu_time").get<double>() * unit(run.at("time_unit"));
-      if (backend != "rankgrad") continue;
-      row.ns_per_item = run.value("ns_per_item", 0.0);
-      row.pairs_per_second = run.value("pairs_per_second", 0.0);
+/// The problems in the order of registration, whatever order they ran in.
+std::vector<Problem> read(const Json& results, std::size_t& errors) {
+  std::map<std::string, Problem> problems;
+  for (const Json& run : results.at("benchmarks")) {
+    const std::string name = run.at("run_name");
+    if (run.value("error_occurred", false)) {
+      fmt::print(stderr, "{}: {}\n", name, run.value("error_message", "failed"));
+      ++errors;
+      continue;
     }
+    if (run.value("repetitions", 1) > 1 && run.value("aggregate_name", "") != "median") continue;
+    const std::size_t backend = name.rfind('/'), shape = name.rfind('/', backend - 1);
+    Problem& problem = problems[name.substr(0, backend)];
+    if (problem.time.empty()) problem.order = run.value("family_index", std::size_t{0});
+    problem.order = std::min(problem.order, run.value("family_index", std::size_t{0}));
+    problem.loss = name.substr(0, shape);
+    problem.shape = name.substr(shape + 1, backend - shape - 1);
+    problem.time[name.substr(backend + 1)] = run.at("cpu_time").get<double>() * unit(run.at("time_unit"));
+    if (name.substr(backend + 1) != "rankgrad") continue;
+    problem.ns_per_item = 1e9 * run.value("time_per_item", 0.0);
+    problem.pairs_per_second = run.value("pairs_per_second", 0.0);
   }
+  std::vector<Problem> sorted;
+  for (auto& [name, problem] : problems)
+    if (problem.time.contains("rankgrad")) sorted.push_back(std::move(problem));
+  std::sort(sorted.begin(), sorted.end(), [](const Problem& a, const Problem& b) { return a.order < b.order; });
+  return sorted;
+}
 
-  static double unit(const std::string& name) { return name == "ns" ? 1 : name == "us" ? 1e3 : name == "ms" ? 1e6 : 1e9; }
-};
-
-std::string cell(const Row& row, const char* backend) {
-  const auto twin = row.time.find(backend), own = row.time.find("rankgrad");
-  if (twin == row.time.end() || own == row.time.end()) return "";
-  return fmt::format("{:.1f}", twin->second / own->second);
+/// One line per loss, one column per shape; a new heading where the shapes change. `number` of 0: no entry.
+template <class Number>
+void print(const std::vector<Problem>& problems, const char* title, const char* format, const Number& number) {
+  fmt::print("\n{}\n", title);
+  std::vector<std::string> heading;
+  for (std::size_t begin = 0, end; begin < problems.size(); begin = end) {
+    std::vector<std::string> shapes;
+    bool any = false;
+    for (end = begin; end < problems.size() && problems[end].loss == problems[begin].loss; ++end) {
+      shapes.push_back(problems[end].shape);
+      any = any || number(problems[end]) > 0;
+    }
+    if (!any) continue;
+    if (shapes != heading) {
+      heading = shapes;
+      fmt::print("\n{:<42}", "family/loss/T");
+      for (const std::string& shape : heading) fmt::print("{:>{}}", shape, std::max<std::size_t>(9, shape.size() + 2));
+      fmt::print("\n");
+    }
+    fmt::print("{:<42}", problems[begin].loss);
+    for (std::size_t i = begin; i < end; ++i) {
+      const std::string cell = number(problems[i]) > 0 ? fmt::format(fmt::runtime(format), number(problems[i])) : "-";
+      fmt::print("{:>{}}", cell, std::max<std::size_t>(9, problems[i].shape.size() + 2));
+    }
+    fmt::print("\n");
+  }
 }
 
 }  // namespace
@@ -67,26 +96,26 @@ int main(int argc, char** argv) try {
   }
   std::ifstream input(argv[1]);
   const Json results = Json::parse(input);
-  Table table;
-  table.read(results);
+  std::size_t errors = 0;
+  const std::vector<Problem> problems = read(results, errors);
 
-  fmt::print("{:<54}{:>12}{:>12}{:>10}{:>12}{:>10}{:>12}\n", "family/loss/T/n", "scalar us", "rankgrad us", "ratio", "vs sorted",
-             "ns/item", "1e9 pairs/s");
-  Json ratios = {{"context", results.value("context", Json::object())}, {"rows", Json::array()}};
-  for (const std::string& problem : table.order) {
-    const Row& row = table.rows[problem];
-    if (!row.time.contains("scalar") || !row.time.contains("rankgrad")) continue;
-    const double scalar = row.time.at("scalar"), own = row.time.at("rankgrad");
-    fmt::print("{:<54}{:>12.3f}{:>12.3f}{:>10}{:>12}{:>10.2f}{:>12}\n", problem, scalar / 1e3, own / 1e3, cell(row, "scalar"),
-               cell(row, "scalar_sorted"), row.ns_per_item,
-               row.pairs_per_second > 0 ? fmt::format("{:.2f}", row.pairs_per_second / 1e9) : "");
-    Json line = {{"name", problem}, {"ratio", scalar / own}, {"ns", row.time}, {"ns_per_item", row.ns_per_item}};
-    if (row.pairs_per_second > 0) line["pairs_per_second"] = row.pairs_per_second;
-    ratios["rows"].push_back(std::move(line));
+  print(problems, "Times faster than the scalar twin (CPU time, medians)", "{:.1f}", [](const Problem& p) { return p.ratio("scalar"); });
+  print(problems, "Times faster than a twin that sorts by label first", "{:.1f}",
+        [](const Problem& p) { return p.ratio("scalar_sorted"); });
+  print(problems, "ns per item", "{:.3g}", [](const Problem& p) { return p.ns_per_item; });
+  print(problems, "ns per pair", "{:.3g}", [](const Problem& p) { return p.pairs_per_second > 0 ? 1e9 / p.pairs_per_second : 0; });
+
+  if (argc > 2) {
+    Json ratios = {{"context", results.value("context", Json::object())}, {"rows", Json::array()}};
+    for (const Problem& p : problems) {
+      Json row = {{"name", p.loss + "/" + p.shape}, {"ratio", p.ratio("scalar")}, {"ns", p.time}, {"ns_per_item", p.ns_per_item}};
+      if (p.pairs_per_second > 0) row["pairs_per_second"] = p.pairs_per_second;
+      ratios["rows"].push_back(std::move(row));
+    }
+    std::ofstream(argv[2]) << ratios.dump(1) << '\n';
   }
-  if (argc > 2) std::ofstream(argv[2]) << ratios.dump(1) << '\n';
-  if (table.errors) fmt::print(stderr, "{} benchmarks failed\n", table.errors);
-  return table.errors ? 1 : 0;
+  if (errors) fmt::print(stderr, "{} benchmarks failed\n", errors);
+  return errors ? 1 : 0;
 } catch (const std::exception& error) {
   fmt::print(stderr, "{}\n", error.what());
   return 1;

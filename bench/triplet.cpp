@@ -62,7 +62,7 @@ double twin(const Similarities<T>& in, std::span<T> gradient, const rg::TripletL
 
 template <class T>
 void add() {
-  for (const std::size_t k : {32, 128, 512}) {
+  for (const std::size_t k : {32u, 128u, 512u}) {
     const rg::TripletLogSumExp loss;
     const auto scalar = [loss](const Similarities<T>& in, std::span<T> gradient) { return twin(in, gradient, loss); };
     const auto own = [loss, workspace = std::make_shared<rg::Workspace>()](const Similarities<T>& in, std::span<T> gradient) {

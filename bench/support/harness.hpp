@@ -114,7 +114,7 @@ void add(const std::string& prefix, std::size_t sets, std::function<Input(std::s
         if (++set == inputs.size()) set = 0;
       }
       using benchmark::Counter;
-      state.counters["ns_per_item"] = Counter(items * 1e-9, Counter::kIsRate | Counter::kInvert);
+      state.counters["time_per_item"] = Counter(items, Counter::kIsRate | Counter::kInvert);
       if (pairs > 0) state.counters["pairs_per_second"] = Counter(pairs, Counter::kIsRate);
     };
     benchmark::RegisterBenchmark((prefix + "/" + backend.name).c_str(), run)->Unit(benchmark::kMicrosecond);

@@ -2,9 +2,10 @@
 #pragma once
 
 #include "support/harness.hpp"
-#include "support/twins.hpp"
 
 #include <rankgrad/core/batch_evaluator.hpp>
+
+#include <optional>
 
 namespace bench {
 

@@ -1,0 +1,187 @@
+// The scalar twins of the list losses: what a competent engineer writes with the standard library alone. Stable forms,
+// one exp and one log1p per logistic term, sums of the value in double, scratch kept between calls, no SIMD by hand;
+// compiled with the same flags as the library, and free to be vectorised by the compiler.
+//
+// A twin overwrites gradient[0 .. n) and returns the value, or nothing where the list carries no signal.
+// This file: losses of pairs.
+#pragma once
+
+#include <rankgrad/core/list_view.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace bench::twin {
+
+namespace rg = rankgrad;
+
+template <class T>
+struct Slope {
+  T value, slope;
+};
+
+// --- functions of a score difference d = s_i - s_j, item i the better one
+
+struct Logistic {
+  template <class T>
+  static Slope<T> of(T d) {
+    const T e = std::exp(-std::abs(d));
+    return {std::max(-d, T(0)) + std::log1p(e), -(d < T(0) ? T(1) : e) / (T(1) + e)};
+  }
+};
+struct Hinge {
+  template <class T>
+  static Slope<T> of(T d) { return d < T(1) ? Slope<T>{T(1) - d, T(-1)} : Slope<T>{T(0), T(0)}; }
+};
+struct SquaredHinge {
+  template <class T>
+  static Slope<T> of(T d) {
+    const T v = std::max(T(1) - d, T(0));
+    return {v * v, T(-2) * v};
+  }
+};
+struct SoftZeroOne {
+  template <class T>
+  static Slope<T> of(T d) {
+    const T e = std::exp(-std::abs(d)), inverse = T(1) / (T(1) + e), u = d < T(0) ? inverse : e * inverse;
+    return {u, -e * inverse * inverse};
+  }
+};
+
+/// The mean over all pairs with y_i > y_j: two loops and a test.
+template <class Phi>
+struct Pairs {
+  template <class T>
+  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+    const std::size_t n = list.size();
+    const T* s = list.scores.data();
+    const T* y = list.labels.data();
+    std::fill_n(gradient, n, T(0));
+    double total = 0;
+    std::size_t pairs = 0;
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j)
+        if (y[i] > y[j]) {
+          const Slope<T> term = Phi::of(s[i] - s[j]);
+          total += static_cast<double>(term.value);
+          gradient[i] += term.slope;
+          gradient[j] -= term.slope;
+          ++pairs;
+        }
+    if (pairs == 0) return {};
+    for (std::size_t i = 0; i < n; ++i) gradient[i] /= static_cast<T>(pairs);
+    return total / static_cast<double>(pairs);
+  }
+};
+
+/// The same with the list sorted by label first, so that the inner loop has no test and half the length.
+template <class Phi>
+struct SortedPairs {
+  std::vector<std::uint32_t> order;
+
+  template <class T>
+  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+    const std::size_t n = list.size();
+    order.resize(n);
+    std::iota(order.begin(), order.end(), 0u);
+    std::sort(order.begin(), order.end(), [&](auto a, auto b) { return list.labels[a] > list.labels[b]; });
+    static thread_local std::vector<T> s, y, g;
+    s.resize(n), y.resize(n), g.assign(n, T(0));
+    for (std::size_t i = 0; i < n; ++i) s[i] = list.scores[order[i]], y[i] = list.labels[order[i]];
+    double total = 0;
+    std::size_t pairs = 0;
+    for (std::size_t i = 0, worse = 0; i < n; ++i) {
+      while (worse < n && y[worse] == y[i]) ++worse;
+      T row(0);
+      for (std::size_t j = worse; j < n; ++j) {
+        const Slope<T> term = Phi::of(s[i] - s[j]);
+        total += static_cast<double>(term.value);
+        row += term.slope;
+        g[j] -= term.slope;
+      }
+      g[i] += row;
+      pairs += n - worse;
+    }
+    if (pairs == 0) {
+      std::fill_n(gradient, n, T(0));
+      return {};
+    }
+    for (std::size_t i = 0; i < n; ++i) gradient[order[i]] = g[i] / static_cast<T>(pairs);
+    return total / static_cast<double>(pairs);
+  }
+};
+
+/// RankNet with every pair weighted by a curriculum: W = (D + 1e-8) (1 - p) + p, D = (1 + easiness_i - easiness_j) / 2.
+struct CurriculumPairs {
+  double progress;
+
+  template <class T>
+  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+    const std::size_t n = list.size();
+    const T *s = list.scores.data(), *y = list.labels.data(), *easy = list.easiness.data();
+    const T p = static_cast<T>(progress);
+    std::fill_n(gradient, n, T(0));
+    double total = 0;
+    std::size_t pairs = 0;
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j)
+        if (y[i] > y[j]) {
+          const Slope<T> term = Logistic::of(s[i] - s[j]);
+          const T weight = ((T(1) + easy[i] - easy[j]) / T(2) + T(1e-8)) * (T(1) - p) + p;
+          total += static_cast<double>(weight * term.value);
+          gradient[i] += weight * term.slope;
+          gradient[j] -= weight * term.slope;
+          ++pairs;
+        }
+    if (pairs == 0) return {};
+    for (std::size_t i = 0; i < n; ++i) gradient[i] /= static_cast<T>(pairs);
+    return total / static_cast<double>(pairs);
+  }
+};
+
+/// The logistic pair loss times |delta NDCG|, ranks by std::sort, gains and discounts from tables.
+struct LambdaRank {
+  std::vector<std::uint32_t> order;
+  std::vector<double> gains, discounts, ideal_gains;
+
+  template <class T>
+  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+    const std::size_t n = list.size();
+    const T* s = list.scores.data();
+    const T* y = list.labels.data();
+    std::fill_n(gradient, n, T(0));
+    static thread_local std::vector<T> gain, discount;
+    gain.resize(n), discount.resize(n), order.resize(n);
+    double ideal = 0;
+    ideal_gains.assign(list.labels.begin(), list.labels.end());
+    std::sort(ideal_gains.begin(), ideal_gains.end(), std::greater<>());
+    for (std::size_t r = 0; r < n; ++r) ideal += (std::exp2(ideal_gains[r]) - 1) / std::log2(static_cast<double>(r + 2));
+    if (!(ideal > 0)) return {};
+    std::iota(order.begin(), order.end(), 0u);
+    std::sort(order.begin(), order.end(), [&](auto a, auto b) { return s[a] > s[b]; });
+    for (std::size_t r = 0; r < n; ++r) discount[order[r]] = static_cast<T>(1 / std::log2(static_cast<double>(r + 2)));
+    for (std::size_t i = 0; i < n; ++i) gain[i] = static_cast<T>((std::exp2(static_cast<double>(y[i])) - 1) / ideal);
+    double total = 0;
+    std::size_t pairs = 0;
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j)
+        if (y[i] > y[j]) {
+          const Slope<T> term = Logistic::of(s[i] - s[j]);
+          const T omega = (gain[i] - gain[j]) * std::abs(discount[i] - discount[j]);
+          total += static_cast<double>(omega * term.value);
+          gradient[i] += omega * term.slope;
+          gradient[j] -= omega * term.slope;
+          ++pairs;
+        }
+    if (pairs == 0) return {};
+    return total;
+  }
+};
+
+}  // namespace bench::twin
