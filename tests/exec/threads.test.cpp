@@ -83,3 +83,31 @@ TEST_CASE("the serial executor runs in order", "[exec]") {
   CHECK(order == std::vector<std::size_t>{0, 1, 2, 3});
   CHECK(rg::Serial::workers() == 1);
 }
+
+TEST_CASE("the pieces of one list run on a team, each with the workspace of its worker", "[exec]") {
+  const rg::exec::Threads pool(3);
+  std::vector<rg::Workspace> scratch(3);
+  const rg::Team team(pool, scratch);
+  std::vector<double> sums(100);
+  std::atomic<bool> foreign{false};
+  const auto piece = [&](std::size_t p, rg::Workspace& workspace) {
+    if (&workspace < scratch.data() || &workspace >= scratch.data() + scratch.size()) foreign = true;
+    const auto frame = workspace.frame();
+    double* own = workspace.take<double>(1000, static_cast<double>(p));
+    for (std::size_t i = 0; i < 1000; ++i) sums[p] += own[i];
+  };
+  {
+    const auto frame = scratch[0].frame();   // the loss has scratch of its own meanwhile
+    double* kept = scratch[0].take<double>(10, 7.0);
+    const rg::Workspace::TeamLoan loan(scratch[0], team);
+    rg::for_each_piece(100, scratch[0], piece);
+    CHECK(kept[9] == 7.0);
+  }
+  CHECK_FALSE(foreign);
+  CHECK(scratch[0].team() == nullptr);
+  const std::vector<double> first = sums;
+  for (std::size_t p = 0; p < 100; ++p) CHECK(first[p] == 1000.0 * static_cast<double>(p));
+  std::fill(sums.begin(), sums.end(), 0.0);
+  rg::for_each_piece(100, scratch[0], piece);   // without a team: one after the other
+  CHECK(sums == first);
+}

@@ -1,8 +1,11 @@
-// rankgrad/core/executor.hpp: the executor that everything runs on unless told otherwise.
+// rankgrad/core/executor.hpp: the executor that everything runs on unless told otherwise, and how one large list is cut
+// into pieces.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <rankgrad/core/concepts.hpp>
+
+#include <span>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
@@ -15,5 +18,37 @@ struct Serial {
     for (std::size_t t = 0; t < tasks; ++t) task(t, std::size_t{0});
   }
 };
+
+/// An executor and the scratch of its workers, the executor's type forgotten: what a loss spreads one large list over.
+/// Worker 0 is the thread that evaluates the list, and its scratch the workspace that the loss was given.
+class Team {
+ public:
+  template <class E>
+  Team(const E& executor, std::span<Workspace> scratch) noexcept
+      : executor_(&executor), scratch_(scratch), run_([](const Team& team, std::size_t pieces, Call call, const void* task) {
+          (*static_cast<const E*>(team.executor_))(
+              pieces, [&](std::size_t piece, std::size_t worker) { call(task, piece, team.scratch_[worker]); });
+        }) {}
+
+  template <class Task>
+  void operator()(std::size_t pieces, const Task& task) const {
+    run_(*this, pieces, [](const void* t, std::size_t piece, Workspace& workspace) { (*static_cast<const Task*>(t))(piece, workspace); }, &task);
+  }
+
+ private:
+  using Call = void (*)(const void* task, std::size_t piece, Workspace& workspace);
+  const void* executor_;
+  std::span<Workspace> scratch_;
+  void (*run_)(const Team&, std::size_t, Call, const void*);
+};
+
+/// Runs task(piece, workspace of the worker) for every piece below `pieces`, on the team of the list's workspace where it
+/// has one. Pieces must depend on the list alone, write to places of their own, and what they leave must be put together
+/// in their order: then the result has the same bits whoever computed it.
+template <class Task>
+void for_each_piece(std::size_t pieces, Workspace& workspace, const Task& task) {
+  if (const Team* team = workspace.team(); team && pieces > 1) return (*team)(pieces, task);
+  for (std::size_t piece = 0; piece < pieces; ++piece) task(piece, workspace);
+}
 
 }  // namespace rankgrad

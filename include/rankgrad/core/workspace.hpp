@@ -13,6 +13,8 @@
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
+class Team;
+
 /// A stack of scratch arrays. Every array starts on a 64-byte border and is followed by at least 64 bytes that may be
 /// read and written, so that a kernel can run whole packs past the end of what it asked for.
 ///
@@ -78,6 +80,21 @@ class Workspace {
     return start;
   }
 
+  /// The workers that one large list may be spread over, or null; see core/executor.hpp.
+  const Team* team() const noexcept { return team_; }
+
+  /// Lends a team to a workspace for as long as this lives.
+  class [[nodiscard]] TeamLoan {
+   public:
+    TeamLoan(Workspace& workspace, const Team& team) noexcept : workspace_(workspace) { workspace_.team_ = &team; }
+    ~TeamLoan() { workspace_.team_ = nullptr; }
+    TeamLoan(const TeamLoan&) = delete;
+    TeamLoan& operator=(const TeamLoan&) = delete;
+
+   private:
+    Workspace& workspace_;
+  };
+
   /// How many times memory was asked for; constant once warm.
   std::size_t growths() const noexcept { return growths_; }
 
@@ -120,6 +137,7 @@ class Workspace {
   }
 
   Block* top_ = nullptr;
+  const Team* team_ = nullptr;
   std::size_t reserved_ = 0, depth_ = 0, growths_ = 0;
 };
 

@@ -4,16 +4,22 @@
 
 #include <rankgrad/core/concepts.hpp>
 
+#include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
+#include <cstdint>
 #include <thread>
 #include <vector>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace rankgrad::inline RANKGRAD_ABI::exec {
 
-/// Workers that sleep between calls; the calling thread is one of them. Make it once and pass it by reference: starting
+/// Workers that wait between calls; the calling thread is one of them. Make it once and pass it by reference: starting
 /// threads costs more than most batches. One call at a time. Tasks are taken from a counter, so unequal tasks balance.
+///
+/// A worker that runs out of tasks watches for the next call for some ten microseconds, as it comes at once in a
+/// training loop, and then sleeps. A call does not wait for workers that are still asleep when its tasks are done.
 class Threads {
  public:
   /// 0 means one worker for every hardware thread.
@@ -22,11 +28,8 @@ class Threads {
     for (std::size_t w = 1; w < workers; ++w) threads_.emplace_back([this, w] { serve(w); });
   }
   ~Threads() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    wake_.notify_all();
+    stopping_.store(true, std::memory_order_relaxed);
+    announce();
     for (std::thread& thread : threads_) thread.join();
   }
   Threads(const Threads&) = delete;
@@ -44,17 +47,12 @@ class Threads {
     }
     Job job{[](const void* t, std::size_t index, std::size_t worker) noexcept { (*static_cast<const Task*>(t))(index, worker); },
             &task, tasks, 0};
-    {
-      const std::lock_guard lock(mutex_);
-      job_ = &job;
-      busy_ = threads_.size();
-      ++generation_;
-    }
-    wake_.notify_all();
+    job_ = &job;
+    gate_.store(open, std::memory_order_release);
+    announce();
     work(job, 0);
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [&] { return busy_ == 0; });
-    job_ = nullptr;
+    gate_.fetch_and(~open, std::memory_order_acq_rel);
+    for (std::size_t spins = 0; gate_.load(std::memory_order_acquire) != 0; ++spins) pause(spins);
   }
 
  private:
@@ -64,33 +62,49 @@ class Threads {
     std::size_t tasks;
     std::atomic<std::size_t> next;
   };
+  static constexpr std::uint32_t open = 1u << 31;   // of the gate; the rest counts the workers inside
+  static constexpr std::size_t patience = 1000;     // pauses, of some ten nanoseconds each
+
+  static void pause(std::size_t spins) {
+    if (spins >= patience) return std::this_thread::yield();
+#if defined(__SSE2__)
+    _mm_pause();
+#endif
+  }
+
+  void announce() const {
+    calls_.fetch_add(1, std::memory_order_release);
+    calls_.notify_all();
+  }
 
   static void work(Job& job, std::size_t worker) {
     for (std::size_t t; (t = job.next.fetch_add(1, std::memory_order_relaxed)) < job.tasks;) job.call(job.task, t, worker);
   }
 
+  /// The job may be looked at between entering and leaving only: its caller waits until nobody is inside.
+  bool enter() const {
+    std::uint32_t gate = gate_.load(std::memory_order_relaxed);
+    while (gate & open)
+      if (gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acq_rel, std::memory_order_relaxed)) return true;
+    return false;
+  }
+
   void serve(std::size_t worker) {
-    for (std::size_t seen = 0;;) {
-      Job* job = nullptr;
-      {
-        std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
-        if (stopping_) return;
-        seen = generation_;
-        job = job_;
-      }
-      work(*job, worker);
-      const std::lock_guard lock(mutex_);
-      if (--busy_ == 0) done_.notify_one();
+    for (std::uint32_t seen = 0;;) {
+      for (std::size_t spins = 0; spins < patience && calls_.load(std::memory_order_acquire) == seen; ++spins) pause(spins);
+      calls_.wait(seen, std::memory_order_acquire);
+      seen = calls_.load(std::memory_order_acquire);
+      if (stopping_.load(std::memory_order_relaxed)) return;
+      if (!enter()) continue;
+      work(*job_, worker);
+      gate_.fetch_sub(1, std::memory_order_acq_rel);
     }
   }
 
   std::vector<std::thread> threads_;
-  mutable std::mutex mutex_;
-  mutable std::condition_variable wake_, done_;
   mutable Job* job_ = nullptr;
-  mutable std::size_t busy_ = 0, generation_ = 0;
-  bool stopping_ = false;
+  mutable std::atomic<std::uint32_t> gate_{0}, calls_{0};
+  std::atomic<bool> stopping_{false};
 };
 
 }  // namespace rankgrad::exec
