@@ -1,7 +1,6 @@
 // The accuracy of the elementary functions in units of the last place, against long double, and their special values.
 //
-// The budgets are those of a sweep over every third float of each range, rounded up: exp 1.083, log1p 1.968, log 1.968,
-// softplus 2.797, softplus_sigmoid 2.825, sigmoid 2.345.
+// The budgets are the worst over the instruction sets, rounded up.
 #include "support/catch.hpp"
 
 #include <rankgrad/core/random.hpp>
@@ -75,10 +74,15 @@ std::vector<T> points(double a, double b, double smallest, std::uint64_t seed) {
   return x;
 }
 
-long double exact_softplus(long double x) { return x > 0 ? x + log1pl(expl(-x)) : log1pl(expl(x)); }
-long double exact_sigmoid(long double x) { return x > 0 ? 1 / (1 + expl(-x)) : expl(x) / (1 + expl(x)); }
+// Through a volatile pointer, so that -ffast-math does not put its own short forms in their place.
+long double (*volatile exact_exp)(long double) = expl;
+long double (*volatile exact_log)(long double) = logl;
+long double (*volatile exact_log1p)(long double) = log1pl;
+long double exact_softplus(long double x) { return x > 0 ? x + exact_log1p(exact_exp(-x)) : exact_log1p(exact_exp(x)); }
+long double exact_sigmoid(long double x) { return x > 0 ? 1 / (1 + exact_exp(-x)) : exact_exp(x) / (1 + exact_exp(x)); }
 
 constexpr auto exp_np = [](auto x) { return simd::exp_nonpositive(x); };
+constexpr auto exp_any = [](auto x) { return simd::exp(x); };
 constexpr auto log1p_u = [](auto x) { return simd::log1p_unit(x); };
 constexpr auto log_p = [](auto x) { return simd::log_positive(x); };
 constexpr auto softplus = [](auto x) { return simd::softplus_sigmoid(x).softplus; };
@@ -91,12 +95,14 @@ constexpr auto sigmoid = [](auto x) { return simd::sigmoid(x); };
 TEMPLATE_TEST_CASE("elementary functions are as accurate as stated", "[simd][accuracy]", float, double) {
   using T = TestType;
   const double lowest = static_cast<double>(simd::ExpConstants<T>::lowest), tiny = sizeof(T) == 4 ? 1e-30 : 1e-290;
-  CHECK(worst_ulps<T>(points<T>(lowest, 0, tiny, 1), exp_np, [](long double x) { return expl(x); }, "exp") <= 1.1);
-  CHECK(worst_ulps<T>(points<T>(0, 1, tiny, 2), log1p_u, [](long double x) { return log1pl(x); }, "log1p") <= 2.0 * slack);
+  CHECK(worst_ulps<T>(points<T>(lowest, 0, tiny, 1), exp_np, [](long double x) { return exact_exp(x); }, "exp") <= 1.1);
+  const std::vector<T> all = points<T>(lowest, static_cast<double>(simd::ExpConstants<T>::highest), tiny, 6);
+  CHECK(worst_ulps<T>(all, exp_any, [](long double x) { return exact_exp(x); }, "exp") <= 1.1);
+  CHECK(worst_ulps<T>(points<T>(0, 1, tiny, 2), log1p_u, [](long double x) { return exact_log1p(x); }, "log1p") <= 2.0 * slack);
   const std::vector<T> both = points<T>(lowest + 1, -lowest, tiny, 3);
-  CHECK(worst_ulps<T>(both, softplus, exact_softplus, "softplus") <= 2.8 * slack);
-  CHECK(worst_ulps<T>(both, sigma, exact_sigmoid, "softplus_sigmoid.sigmoid") <= 2.85 * slack);
-  CHECK(worst_ulps<T>(both, other, [](long double x) { return exact_sigmoid(-x); }, "softplus_sigmoid.other") <= 2.85 * slack);
+  CHECK(worst_ulps<T>(both, softplus, exact_softplus, "softplus") <= 3.0 * slack);
+  CHECK(worst_ulps<T>(both, sigma, exact_sigmoid, "softplus_sigmoid.sigmoid") <= 2.4 * slack);
+  CHECK(worst_ulps<T>(both, other, [](long double x) { return exact_sigmoid(-x); }, "softplus_sigmoid.other") <= 2.4 * slack);
   CHECK(worst_ulps<T>(both, sigmoid, exact_sigmoid, "sigmoid") <= 2.4 * slack);
   std::vector<T> positive = points<T>(0.25, 4, 0.3, 4);
   rg::Random random(5);
@@ -104,15 +110,15 @@ TEMPLATE_TEST_CASE("elementary functions are as accurate as stated", "[simd][acc
   for (int i = 0; i < 10000; ++i) positive.push_back(T(1 + (random.uniform() - 0.5) * std::exp(-35 * random.uniform())));
   positive.push_back(std::numeric_limits<T>::min());
   positive.push_back(std::numeric_limits<T>::max());
-  CHECK(worst_ulps<T>(positive, log_p, [](long double x) { return logl(x); }, "log") <= 2.1 * slack);
+  CHECK(worst_ulps<T>(positive, log_p, [](long double x) { return exact_log(x); }, "log") <= 2.1 * slack);
 }
 
 TEST_CASE("the binades where the float functions are worst", "[simd][accuracy]") {
   std::vector<float> x;
   for (std::uint32_t bits = 0x3f800000; bits < 0x40c00000; bits += 37) x.push_back(-std::bit_cast<float>(bits));   // -1 to -6
-  CHECK(worst_ulps<float>(x, exp_np, [](long double v) { return expl(v); }, "exp") <= 1.1);
-  CHECK(worst_ulps<float>(x, softplus, exact_softplus, "softplus") <= 2.8 * slack);
-  CHECK(worst_ulps<float>(x, sigma, exact_sigmoid, "softplus_sigmoid.sigmoid") <= 2.85 * slack);
+  CHECK(worst_ulps<float>(x, exp_np, [](long double v) { return exact_exp(v); }, "exp") <= 1.1);
+  CHECK(worst_ulps<float>(x, softplus, exact_softplus, "softplus") <= 3.0 * slack);
+  CHECK(worst_ulps<float>(x, sigma, exact_sigmoid, "softplus_sigmoid.sigmoid") <= 2.4 * slack);
 }
 
 TEMPLATE_TEST_CASE("exp of what is not positive: ends and special values", "[simd]", float, double) {
@@ -126,6 +132,37 @@ TEMPLATE_TEST_CASE("exp of what is not positive: ends and special values", "[sim
   CHECK(one<T>(exp_np, std::nextafter(C::lowest, -infinity)) == T(0));
   for (const T x : {T(-1e3), T(-1e30), -std::numeric_limits<T>::max(), -infinity}) CHECK(one<T>(exp_np, x) == T(0));
   CHECK(std::isnan(one<T>(exp_np, std::numeric_limits<T>::quiet_NaN())));
+}
+
+TEMPLATE_TEST_CASE("exp of anything: ends and special values", "[simd]", float, double) {
+  using T = TestType;
+  using C = simd::ExpConstants<T>;
+  const T infinity = std::numeric_limits<T>::infinity();
+  CHECK(one<T>(exp_any, T(0)) == T(1));
+  CHECK(one<T>(exp_any, C::highest) <= std::numeric_limits<T>::max());
+  CHECK(one<T>(exp_any, std::nextafter(C::highest, infinity)) == infinity);
+  CHECK(one<T>(exp_any, C::lowest) >= std::numeric_limits<T>::min());
+  CHECK(one<T>(exp_any, std::nextafter(C::lowest, -infinity)) == T(0));
+  for (const T x : {T(1e3), T(1e30), std::numeric_limits<T>::max(), infinity}) {
+    CHECK(one<T>(exp_any, x) == infinity);
+    CHECK(one<T>(exp_any, -x) == T(0));
+  }
+  CHECK(std::isnan(one<T>(exp_any, std::numeric_limits<T>::quiet_NaN())));
+}
+
+TEMPLATE_TEST_CASE("a register table is read by the low bits of each lane's own index", "[simd]", float, double) {
+  using T = TestType;
+  constexpr std::size_t size = simd::RegisterTable<T>::size;
+  std::vector<T> entries;
+  for (std::size_t k = 0; k < size; ++k) entries.push_back(T(100 + k));
+  const simd::RegisterTable<T> table(entries.data());
+  for (std::size_t first = 0; first < 3 * size; ++first) {
+    std::vector<simd::Bits<T>> index;
+    std::vector<T> lane(simd::lanes<T>);
+    for (std::size_t l = 0; l < simd::lanes<T>; ++l) index.push_back(static_cast<simd::Bits<T>>(7 * l + first) - 40);
+    simd::store(lane.data(), table[simd::load(index.data())]);
+    for (std::size_t l = 0; l < simd::lanes<T>; ++l) CHECK(lane[l] == entries[static_cast<std::size_t>(index[l]) % size]);
+  }
 }
 
 TEMPLATE_TEST_CASE("log1p, log, softplus and sigmoid: ends and special values", "[simd]", float, double) {

@@ -34,6 +34,21 @@ using xsimd::min;
 using xsimd::select;
 using xsimd::sqrt;
 
+/// Whether fma() rounds once. Without such an instruction it is a product and a sum.
+#if defined(__FMA__) || defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr bool fused = true;
+#else
+inline constexpr bool fused = false;
+#endif
+
+#if defined(__AVX512F__)
+// xsimd 8 leaves these to the compiler's contraction of x * y + z, which is not to be had from every compiler.
+inline Pack<float> fma(Pack<float> x, Pack<float> y, Pack<float> z) { return Pack<float>(_mm512_fmadd_ps(x, y, z)); }
+inline Pack<double> fma(Pack<double> x, Pack<double> y, Pack<double> z) { return Pack<double>(_mm512_fmadd_pd(x, y, z)); }
+inline Pack<float> fnma(Pack<float> x, Pack<float> y, Pack<float> z) { return Pack<float>(_mm512_fnmadd_ps(x, y, z)); }
+inline Pack<double> fnma(Pack<double> x, Pack<double> y, Pack<double> z) { return Pack<double>(_mm512_fnmadd_pd(x, y, z)); }
+#endif
+
 // clang-format off
 template <class T> Pack<T> load(const T* p) { return Pack<T>::load_unaligned(p); }
 template <class T> void store(T* p, Pack<T> v) { v.store_unaligned(p); }
