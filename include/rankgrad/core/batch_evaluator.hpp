@@ -48,11 +48,17 @@ class BatchEvaluator {
     RANKGRAD_EXPECTS(gradient.size() == batch.items(), "gradient and scores differ in size");
     RANKGRAD_EXPECTS(curvature.empty() || curvature.size() == batch.items(), "curvature and scores differ in size");
     RANKGRAD_EXPECTS(floor >= T(0), "the curvature floor is negative");
+    T *const grad = gradient.data(), *const hess = curvature.empty() ? nullptr : curvature.data();
+    if (!has_mixed_scopes(loss)) {
+      const double value = overwrite(loss, 1.0, batch, grad, hess, reduction, executor);
+      for (T& h : curvature) h = std::max(h, floor);
+      return static_cast<T>(value);
+    }
     std::fill(gradient.begin(), gradient.end(), T(0));
     std::fill(curvature.begin(), curvature.end(), T(0));
-    const T value = static_cast<T>(accumulate(loss, 1.0, batch, gradient, curvature, reduction, executor));
+    const double value = accumulate(loss, 1.0, batch, grad, hess, reduction, executor);
     for (T& h : curvature) h = std::max(h, floor);
-    return value;
+    return static_cast<T>(value);
   }
 
   /// The metric's mean over the lists that it does not leave out, weighted by list_weights.
@@ -61,7 +67,8 @@ class BatchEvaluator {
     static_assert(Metric<M, T>, "a metric needs `template <rankgrad::Real T> rankgrad::Contribution<T> value("
                                 "rankgrad::ListView<T>, rankgrad::Workspace&) const`");
     check_at_the_door(metric, batch);
-    const Total<T> total = for_each_list(batch, executor, [&](const ListView<T>& list, std::size_t, Workspace& workspace) {
+    const auto nothing = [](std::size_t, std::size_t) {};
+    const Total<T> total = for_each_list(batch, executor, nothing, [&](const ListView<T>& list, std::size_t, Workspace& workspace) {
       return evaluate_unmasked(metric, list, workspace);
     });
     return total.value * total.factor(Reduction::mean);
@@ -79,60 +86,92 @@ class BatchEvaluator {
   }
 
  private:
-  /// Adds factor * reduced loss to gradient and curvature.
+  /// Adds factor * reduced loss to gradient and curvature, part by part where the scopes differ.
   template <class L, class E>
-  double accumulate(const L& loss, double factor, const RaggedBatch<T>& batch, std::span<T> gradient, std::span<T> curvature,
-                    Reduction reduction, const E& executor) {
+  double accumulate(const L& loss, double factor, const RaggedBatch<T>& batch, T* grad, T* hess, Reduction reduction, const E& executor) {
     if constexpr (is_scaled<L>) {
-      return accumulate(loss.loss, factor * loss.weight, batch, gradient, curvature, reduction, executor);
+      return accumulate(loss.loss, factor * loss.weight, batch, grad, hess, reduction, executor);
     } else if constexpr (is_sum<L>) {
-      if (scope_of(loss.first) != scope_of(loss.second) || has_mixed_scopes(loss.first) || has_mixed_scopes(loss.second)) {
-        const double first = accumulate(loss.first, factor, batch, gradient, curvature, reduction, executor);
-        return first + accumulate(loss.second, factor, batch, gradient, curvature, reduction, executor);
+      if (has_mixed_scopes(loss)) {
+        const double first = accumulate(loss.first, factor, batch, grad, hess, reduction, executor);
+        return first + accumulate(loss.second, factor, batch, grad, hess, reduction, executor);
       }
     }
-    return accumulate_lists(loss, factor, batch, gradient, curvature, reduction, executor);
+    const std::size_t n = batch.items();
+    grow(gradient_, n);
+    if (hess) grow(curvature_, n);
+    const double value = overwrite(loss, factor, batch, gradient_.data(), hess ? curvature_.data() : nullptr, reduction, executor);
+    for (std::size_t i = 0; i < n; ++i) grad[i] += gradient_[i];
+    if (hess)
+      for (std::size_t i = 0; i < n; ++i) hess[i] += curvature_[i];
+    return value;
   }
 
+  /// The same for a loss of one scope, over whatever stands in grad and hess.
+  ///
+  /// The factor of a mean is known only when all lists are done. In most batches every list has a signal: the lists are
+  /// given the factor of that case, and only where it was wrong is the gradient gone over once more.
   template <class L, class E>
-  double accumulate_lists(const L& loss, double factor, const RaggedBatch<T>& batch, std::span<T> gradient,
-                          std::span<T> curvature, Reduction reduction, const E& executor) {
-    // The reduction's factor is known only when all lists are done; until then the gradient stands in scratch of its own.
-    grow(gradient_, batch.items());
-    if (!curvature.empty()) grow(curvature_, batch.items());
-    const auto task = [&](const ListView<T>& list, std::size_t first, Workspace& workspace) {
-      T* grad = gradient_.data() + first;
-      T* hess = curvature.empty() ? nullptr : curvature_.data() + first;
-      std::fill_n(grad, list.size(), T(0));
-      if (hess) std::fill_n(hess, list.size(), T(0));
-      const T weight = scope_of(loss) == Scope::batch ? T(1) : batch.list_weight(list.index);
-      return evaluate_unmasked(loss, list, GradientSink<T>{grad, hess, weight}, workspace);
+  double overwrite(const L& loss, double factor, const RaggedBatch<T>& batch, T* grad, T* hess, Reduction reduction, const E& executor) {
+    if constexpr (is_scaled<L>) return overwrite(loss.loss, factor * loss.weight, batch, grad, hess, reduction, executor);
+    const bool as_one = scope_of(loss) == Scope::batch;
+    const double expected = factor * (as_one ? one() : everything(batch)).factor(reduction);
+    const auto clear = [&](std::size_t first, std::size_t last) {
+      std::fill(grad + first, grad + last, T(0));
+      if (hess) std::fill(hess + first, hess + last, T(0));
     };
-    const Total<T> total = scope_of(loss) == Scope::batch ? pooled(batch, task) : for_each_list(batch, executor, task);
+    const auto task = [&](const ListView<T>& list, std::size_t first, Workspace& workspace) {
+      const double weight = as_one ? 1 : static_cast<double>(batch.list_weight(list.index));
+      const GradientSink<T> out{grad + first, hess ? hess + first : nullptr, static_cast<T>(expected * weight)};
+      return evaluate_unmasked(loss, list, out, workspace);
+    };
+    const Total<T> total = as_one ? pooled(batch, clear, task) : for_each_list(batch, executor, clear, task);
     const double scale = factor * total.factor(reduction);
-    const T s = static_cast<T>(scale);
-    for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] += s * gradient_[i];
-    for (std::size_t i = 0; i < curvature.size(); ++i) curvature[i] += s * curvature_[i];
+    if (scale != expected) rescale(static_cast<T>(scale / expected), batch.items(), grad, hess);
     return scale * total.value;
   }
 
-  template <class E, class Task>
-  Total<T> for_each_list(const RaggedBatch<T>& batch, const E& executor, const Task& task) {
+  static void rescale(T factor, std::size_t n, T* grad, T* hess) {
+    for (std::size_t i = 0; i < n; ++i) grad[i] *= factor;
+    if (hess)
+      for (std::size_t i = 0; i < n; ++i) hess[i] *= factor;
+  }
+
+  static Total<T> one() {
+    Total<T> total;
+    total.weight = 1;
+    return total;
+  }
+  /// As if every list had a signal; added in the order of for_each_list.
+  static Total<T> everything(const RaggedBatch<T>& batch) {
+    Total<T> total;
+    if (batch.list_weights.empty()) total.weight = static_cast<double>(batch.lists());
+    else
+      for (const T weight : batch.list_weights) total.weight += static_cast<double>(weight);
+    return total;
+  }
+
+  /// task(list, its first item, workspace) for every list, clear(first item, end) before those of a run of lists: by the
+  /// worker that computes them, while they are in its cache.
+  template <class E, class Clear, class Task>
+  Total<T> for_each_list(const RaggedBatch<T>& batch, const E& executor, const Clear& clear, const Task& task) {
     const std::size_t lists = batch.lists();
     prepare(lists, executor.workers());
     cut_into_chunks(batch);
     executor(chunks_.size() - 1, [&](std::size_t chunk, std::size_t worker) {
-      for (std::size_t q = chunks_[chunk]; q < chunks_[chunk + 1]; ++q)
-        parts_[q] = task(batch[q], batch.offsets[q], workspaces_[worker]);
+      const std::size_t begin = chunks_[chunk], end = chunks_[chunk + 1];
+      clear(batch.offsets[begin], batch.offsets[end]);
+      for (std::size_t q = begin; q < end; ++q) parts_[q] = task(batch[q], batch.offsets[q], workspaces_[worker]);
     });
     Total<T> total;
     for (std::size_t q = 0; q < lists; ++q) total.add(parts_[q], batch.list_weight(q));
     return total;
   }
 
-  template <class Task>
-  Total<T> pooled(const RaggedBatch<T>& batch, const Task& task) {
+  template <class Clear, class Task>
+  Total<T> pooled(const RaggedBatch<T>& batch, const Clear& clear, const Task& task) {
     prepare(1, 1);
+    clear(0, batch.items());
     parts_[0] = task(batch.pooled(), 0, workspaces_[0]);
     Total<T> total;
     total.add(parts_[0], T(1));

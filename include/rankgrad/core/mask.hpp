@@ -23,7 +23,7 @@ ListView<T> compacted(const ListView<T>& list, std::uint32_t* kept, Workspace& w
 
 /// Runs a loss on a list that may have a mask. Masked items get no gradient and no curvature.
 template <Real T, Loss<T> L>
-Contribution<T> evaluate_unmasked(const L& loss, const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) {
+RANKGRAD_INLINE inline Contribution<T> evaluate_unmasked(const L& loss, const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) {
   if (list.mask.empty()) return loss.value_and_gradient(list, out, workspace);
   const auto frame = workspace.frame();
   std::uint32_t* kept = workspace.take<std::uint32_t>(list.size());

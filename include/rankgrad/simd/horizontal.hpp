@@ -1,0 +1,106 @@
+// rankgrad/simd/horizontal.hpp: what a kernel over a short list does across the lanes of its registers.
+// SPDX-License-Identifier: MIT
+//
+// A list of 55 items is four packs of float: three sums and a maximum across lanes cost as much as the packs themselves
+// where each goes through memory. Here they stay in registers, and three sums share their last steps.
+#pragma once
+
+#include <rankgrad/simd/pack.hpp>
+
+#include <utility>
+
+namespace rankgrad::inline RANKGRAD_ABI::simd {
+
+/// body(integral_constant k) for k = 0 .. count - 1, unrolled by construction: arrays of packs indexed by k are registers.
+template <std::size_t count, class Body>
+RANKGRAD_INLINE inline void unrolled(Body&& body) {
+  [&]<std::size_t... k>(std::index_sequence<k...>) RANKGRAD_INLINE {
+    (body(std::integral_constant<std::size_t, k>{}), ...);
+  }(std::make_index_sequence<count>());
+}
+
+namespace detail {
+#if defined(__SSE2__)
+// The lanes of v folded to one register of 128 bits.
+inline __m128 folded(__m128 v) { return v; }
+inline __m128d folded(__m128d v) { return v; }
+#if defined(__AVX__)
+inline __m128 folded(__m256 v) { return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)); }
+inline __m128d folded(__m256d v) { return _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1)); }
+#endif
+#if defined(__AVX512F__)
+inline __m256d upper_half(__m512d v) { return _mm512_extractf64x4_pd(v, 1); }
+inline __m256 upper_half(__m512 v) { return _mm256_castpd_ps(upper_half(_mm512_castps_pd(v))); }
+inline __m128 folded(__m512 v) { return folded(_mm256_add_ps(_mm512_castps512_ps256(v), upper_half(v))); }
+inline __m128d folded(__m512d v) { return folded(_mm256_add_pd(_mm512_castpd512_pd256(v), upper_half(v))); }
+#endif
+#endif
+}  // namespace detail
+
+/// The sums of the lanes of three packs.
+template <class T>
+struct ThreeSums {
+  T a, b, c;
+};
+inline ThreeSums<float> three_sums(Pack<float> a, Pack<float> b, Pack<float> c) {
+#if defined(__SSE2__)
+  const __m128 x = detail::folded(a), y = detail::folded(b), z = detail::folded(c), none = _mm_setzero_ps();
+  const __m128 xy = _mm_add_ps(_mm_unpacklo_ps(x, y), _mm_unpackhi_ps(x, y));   // x02 y02 x13 y13
+  const __m128 z_ = _mm_add_ps(_mm_unpacklo_ps(z, none), _mm_unpackhi_ps(z, none));
+  alignas(16) float lane[4];
+  _mm_store_ps(lane, _mm_add_ps(_mm_movelh_ps(xy, z_), _mm_movehl_ps(z_, xy)));
+  return {lane[0], lane[1], lane[2]};
+#else
+  return {sum(a), sum(b), sum(c)};
+#endif
+}
+inline ThreeSums<double> three_sums(Pack<double> a, Pack<double> b, Pack<double> c) {
+#if defined(__SSE2__)
+  const __m128d x = detail::folded(a), y = detail::folded(b), z = detail::folded(c);
+  const __m128d xy = _mm_add_pd(_mm_unpacklo_pd(x, y), _mm_unpackhi_pd(x, y));
+  return {_mm_cvtsd_f64(xy), _mm_cvtsd_f64(_mm_unpackhi_pd(xy, xy)), _mm_cvtsd_f64(z) + _mm_cvtsd_f64(_mm_unpackhi_pd(z, z))};
+#else
+  return {sum(a), sum(b), sum(c)};
+#endif
+}
+
+/// The largest lane in every lane. What becomes of NaN is not said: for callers in whose results it shows by another way.
+inline Pack<float> highest_everywhere(Pack<float> v) {
+#if defined(__AVX512F__)
+  __m512 m = v;
+  m = _mm512_max_ps(m, _mm512_shuffle_f32x4(m, m, _MM_SHUFFLE(1, 0, 3, 2)));
+  m = _mm512_max_ps(m, _mm512_shuffle_f32x4(m, m, _MM_SHUFFLE(2, 3, 0, 1)));
+  m = _mm512_max_ps(m, _mm512_shuffle_ps(m, m, _MM_SHUFFLE(1, 0, 3, 2)));
+  return Pack<float>(_mm512_max_ps(m, _mm512_shuffle_ps(m, m, _MM_SHUFFLE(2, 3, 0, 1))));
+#elif defined(__AVX__)
+  __m256 m = v;
+  m = _mm256_max_ps(m, _mm256_permute2f128_ps(m, m, 1));
+  m = _mm256_max_ps(m, _mm256_permute_ps(m, _MM_SHUFFLE(1, 0, 3, 2)));
+  return Pack<float>(_mm256_max_ps(m, _mm256_permute_ps(m, _MM_SHUFFLE(2, 3, 0, 1))));
+#elif defined(__SSE2__)
+  __m128 m = v;
+  m = _mm_max_ps(m, _mm_shuffle_ps(m, m, _MM_SHUFFLE(1, 0, 3, 2)));
+  return Pack<float>(_mm_max_ps(m, _mm_shuffle_ps(m, m, _MM_SHUFFLE(2, 3, 0, 1))));
+#else
+  return Pack<float>(highest(v));
+#endif
+}
+inline Pack<double> highest_everywhere(Pack<double> v) {
+#if defined(__AVX512F__)
+  __m512d m = v;
+  m = _mm512_max_pd(m, _mm512_shuffle_f64x2(m, m, _MM_SHUFFLE(1, 0, 3, 2)));
+  m = _mm512_max_pd(m, _mm512_shuffle_f64x2(m, m, _MM_SHUFFLE(2, 3, 0, 1)));
+  return Pack<double>(_mm512_max_pd(m, _mm512_shuffle_pd(m, m, 0x55)));
+#elif defined(__AVX__)
+  __m256d m = v;
+  m = _mm256_max_pd(m, _mm256_permute2f128_pd(m, m, 1));
+  return Pack<double>(_mm256_max_pd(m, _mm256_permute_pd(m, 5)));
+#elif defined(__SSE2__)
+  __m128d m = v;
+  return Pack<double>(_mm_max_pd(m, _mm_shuffle_pd(m, m, 1)));
+#else
+  return Pack<double>(highest(v));
+#endif
+}
+
+}  // namespace rankgrad::simd
