@@ -7,6 +7,7 @@
 #include <rankgrad/auc/sweeps.hpp>
 #include <rankgrad/core/combinators.hpp>
 #include <rankgrad/pairwise/engine.hpp>
+#include <rankgrad/pairwise/near_linear/logistic.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
@@ -32,7 +33,7 @@ enum class Surrogate {
 /// Shapes      scores, labels [n]; weights [n] or empty, multiply pairs from both sides.
 /// Units       logistic: nats. Of the score enters only its quotient with tau.
 /// No signal   no positive or no negative of positive weight.
-/// Cost        logistic: one exp for each pair, O(n) scratch. hinge, squared_hinge: O(n log n). square, exponential: O(n).
+/// Cost        logistic: O(n) (pairwise/near_linear), short lists pair by pair. hinge, squared_hinge: O(n log n). square, exponential: O(n).
 /// Numerics    offsets common to all scores cost no digits. exponential: value and each derivative overflow only where
 ///             the true numbers do. A pair exactly at the margin is inactive in the hinges.
 /// Parameters  temperature tau > 0. margin m >= 0, compared with z: of hinge, squared_hinge and square only. surrogate.
@@ -62,10 +63,12 @@ struct MannWhitney {
     const std::size_t n = checked_size(list);
     const auto frame = workspace.frame();
     if (surrogate == Surrogate::logistic) {
+      using namespace pairwise;
+      if (const auto near = near_linear::logistic(list, 1 / temperature, near_linear::Target::two_classes, normalize, out, workspace))
+        return *near;
       T* positive = workspace.take<T>(n);
       for (std::size_t i = 0; i < n; ++i) positive[i] = list.labels[i] > T(0) ? T(1) : T(0);
-      return pairwise::comparable_pairs(pairwise::Logistic{1 / temperature, 0}, pairwise::Uniform{}, normalize,
-                                        pairwise::sort_by_label(list, positive, workspace), out, workspace);
+      return comparable_pairs(Logistic{1 / temperature, 0}, Uniform{}, normalize, sort_by_label(list, positive, workspace), out, workspace);
     }
     std::uint32_t* order = nullptr;
     if (surrogate == Surrogate::hinge || surrogate == Surrogate::squared_hinge) {

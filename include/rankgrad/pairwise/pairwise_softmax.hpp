@@ -6,6 +6,7 @@
 #pragma once
 
 #include <rankgrad/pairwise/joint.hpp>
+#include <rankgrad/pairwise/ranknet.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
@@ -54,7 +55,8 @@ struct PairwiseSoftmax {
 ///
 /// Curvature   exact diagonal, >= 0.
 /// Units       nats; nats per unit of score.
-/// Shapes, weights, no signal, cost, parameters: as PairwiseSoftmax.
+/// Cost        each: as RankNet. joint: as PairwiseSoftmax.
+/// Shapes, weights, no signal, parameters: as PairwiseSoftmax.
 /// Source      the same, option `cross_entropy` of the released code. The joint form is a Plackett-Luce likelihood in which
 ///             items of equal relevance do not compete.
 struct PairwiseCrossEntropy {
@@ -68,6 +70,7 @@ struct PairwiseCrossEntropy {
 
   template <Real T>
   Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
+    if (negatives == Negatives::each) return pairwise::logistic_pairs(1, normalize, list, out, workspace);
     return pairwise::each_or_joint(*this, list, out, workspace);
   }
 };

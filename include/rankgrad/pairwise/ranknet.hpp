@@ -5,8 +5,20 @@
 #pragma once
 
 #include <rankgrad/pairwise/engine.hpp>
+#include <rankgrad/pairwise/near_linear/logistic.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
+
+namespace pairwise {
+/// The logistic loss of every pair with y_i > y_j, on whichever way is predicted to be the fastest.
+template <Real T>
+Contribution<T> logistic_pairs(double sigma, Normalize normalize, const ListView<T>& list, const GradientSink<T>& out,
+                               Workspace& workspace) {
+  checked_size(list);
+  if (const auto near = near_linear::logistic(list, sigma, near_linear::Target::graded, normalize, out, workspace)) return *near;
+  return comparable_pairs(Logistic{sigma}, normalize, list, out, workspace);
+}
+}  // namespace pairwise
 
 /// RankNet: cross-entropy of "i is above j" for every pair with y_i > y_j.
 ///
@@ -19,7 +31,8 @@ namespace rankgrad::inline RANKGRAD_ABI {
 /// Shapes      scores, labels [n]; weights [n] or empty, multiply pairs from both sides.
 /// Units       nats; nats per unit of score.
 /// No signal   no two labels differ, or every comparable pair has weight 0.
-/// Cost        O(n^2) time with one exp per pair, O(n) scratch.
+/// Cost        O(n) for each grade (pairwise/near_linear) where labels are whole numbers within a range of 32; O(n^2), one
+///             exp per pair, for short lists and other labels. O(n) scratch.
 /// Numerics    any finite scores; tests/properties hold it to the long-double definition.
 /// Parameters  sigma > 0: steepness, 1 / temperature. normalize: mean over pairs (default) or sum.
 /// Source      Burges et al., Learning to rank using gradient descent, ICML 2005, eq. (3) with target probability 1.
@@ -35,7 +48,7 @@ struct RankNet {
 
   template <Real T>
   Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
-    return pairwise::comparable_pairs(phi(), normalize, list, out, workspace);
+    return pairwise::logistic_pairs(sigma, normalize, list, out, workspace);
   }
 };
 

@@ -1,8 +1,10 @@
-// rankgrad/simd/lookup.hpp: small tables that are read by lane: in registers where the machine can do that.
+// rankgrad/simd/lookup.hpp: each lane reads its own entry of a small table: in registers where the machine can do that.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <rankgrad/simd/pack.hpp>
+
+#include <bit>
 
 namespace rankgrad::inline RANKGRAD_ABI::simd {
 
@@ -36,5 +38,55 @@ class RegisterTable {
   const T* entries_;
 #endif
 };
+
+/// A whole number 0 <= v < 2^22 in each lane, as integer bits of the same width: adding 2^23 (2^52) leaves it at the
+/// bottom of the mantissa. The bits above it are not cleared; lookup() does not look at them.
+template <class T>
+RANKGRAD_INLINE inline Pack<Bits<T>> table_index(Pack<T> v) {
+  return bit_cast<Bits<T>>(v + Pack<T>(sizeof(T) == 4 ? T(0x1p23) : T(0x1p52)));
+}
+
+/// table[index & (Cells - 1)] for each lane; Cells a power of two from `lanes` to 64, the table aligned to 64 bytes.
+/// AVX-512 reads 32 floats or 16 doubles in one instruction; AVX2 8 floats or 4 doubles; blends choose between blocks.
+template <std::size_t Cells, class T>
+RANKGRAD_INLINE inline Pack<T> lookup(const T* table, Pack<Bits<T>> index) {
+  static_assert((Cells & (Cells - 1)) == 0 && Cells >= 8 && Cells <= 64);
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4 && Cells <= 16) {
+    return Pack<T>(_mm512_permutexvar_ps(index, _mm512_load_ps(table)));
+  } else if constexpr (sizeof(T) == 4 && Cells == 32) {
+    return Pack<T>(_mm512_permutex2var_ps(_mm512_load_ps(table), index, _mm512_load_ps(table + 16)));
+  } else if constexpr (sizeof(T) == 8 && Cells == 8) {
+    return Pack<T>(_mm512_permutexvar_pd(index, _mm512_load_pd(table)));
+  } else if constexpr (sizeof(T) == 8 && Cells == 16) {
+    return Pack<T>(_mm512_permutex2var_pd(_mm512_load_pd(table), index, _mm512_load_pd(table + 8)));
+  } else {
+    constexpr std::size_t half = Cells / 2;
+    const Pack<T> low = lookup<half>(table, index), high = lookup<half>(table + half, index);
+    if constexpr (sizeof(T) == 4)
+      return Pack<T>(_mm512_mask_blend_ps(_mm512_test_epi32_mask(index, _mm512_set1_epi32(half)), low, high));
+    else
+      return Pack<T>(_mm512_mask_blend_pd(_mm512_test_epi64_mask(index, _mm512_set1_epi64(half)), low, high));
+  }
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4 && Cells == 8) {
+    return Pack<T>(_mm256_permutevar8x32_ps(_mm256_load_ps(table), index));
+  } else if constexpr (sizeof(T) == 4) {
+    constexpr std::size_t half = Cells / 2;
+    constexpr int to_sign = 31 - std::countr_zero(half);
+    const Pack<T> low = lookup<half>(table, index), high = lookup<half>(table + half, index);
+    return Pack<T>(_mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, to_sign))));
+  } else {
+    const __m256i place = _mm256_and_si256(index, _mm256_set1_epi64x(static_cast<long long>(Cells - 1)));
+    return Pack<T>(_mm256_i64gather_pd(table, place, 8));
+  }
+#else
+  alignas(64) Bits<T> place[lanes<T>];
+  alignas(64) T lane[lanes<T>];
+  index.store_aligned(place);
+  for (std::size_t l = 0; l < lanes<T>; ++l) lane[l] = table[static_cast<std::size_t>(place[l]) & (Cells - 1)];
+  return load(lane);
+#endif
+}
 
 }  // namespace rankgrad::simd

@@ -1,0 +1,99 @@
+// rankgrad/pairwise/near_linear/bins.hpp: from scores to bins of an absolute grid, without losing a digit.
+// SPDX-License-Identifier: MIT
+//
+// x = sigma s = 2 b + u, b whole, u in [-1, 1]. The grid is anchored at 0 and its width is a power of two, so that
+// t - 2 b is exact for every float t: an offset common to all scores costs nothing. (Anchored at the smallest score, the
+// subtraction would round u by the size of the range.)
+//
+// The product with sigma must not round either: an error of half an ulp of x in the exponent is |x| times the precision
+// in the loss. Three cases:
+//
+//   exact       sigma is a power of two: t = sigma s.
+//   two_terms   sigma = k + k_lo;  t = fl(s k),  t_lo = (s k - t) + s k_lo (product_error),  u = (t - 2 b) + t_lo.
+//   rebinned    the same where t_lo is no longer small beside a bin: whatever of u leaves [-1, 1] moves to b.
+//
+// With p digits t_lo <= 2^-p |t|, so rebinning is asked for above |t| = 2^(p - 7): 1.3e5 in float, where t_lo reaches
+// 2^-7. Above 2^p, whole numbers b have gaps: such lists are left to the pairs, unless sigma is a power of two.
+#pragma once
+
+#include <rankgrad/simd/exact.hpp>
+#include <rankgrad/simd/rows.hpp>
+
+#include <bit>
+#include <limits>
+
+namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
+
+using simd::Pack;
+
+enum class Terms { exact, two_terms, rebinned };
+
+template <Real T>
+struct Scaling {
+  T k = 1, k_lo = 0;
+  bool power_of_two = true;
+
+  explicit Scaling(double sigma) : k(static_cast<T>(sigma)), k_lo(static_cast<T>(sigma - static_cast<double>(k))) {
+    int exponent = 0;
+    power_of_two = std::frexp(sigma, &exponent) == 0.5 && static_cast<double>(k) == sigma;
+  }
+  bool usable() const { return k >= std::numeric_limits<T>::min() && k <= std::numeric_limits<T>::max(); }
+
+  /// For scores of at most this size; false: not possible.
+  bool terms_for(T largest, Terms& terms) const {
+    constexpr int digits = std::numeric_limits<T>::digits;
+    const T t = largest * k;
+    if (!(t <= std::numeric_limits<T>::max() / 4)) return false;
+    if (power_of_two) terms = Terms::exact;
+    else if (t < std::ldexp(T(1), digits - 7)) terms = Terms::two_terms;
+    else if (t < std::ldexp(T(1), digits)) terms = Terms::rebinned;
+    else return false;
+    return true;
+  }
+};
+
+template <class T>
+struct Binned {
+  Pack<T> bin, u;   ///< the bin a whole number in type T
+};
+
+template <Terms terms, Real T>
+RANKGRAD_INLINE inline Binned<T> bin_of(Pack<T> s, const Scaling<T>& scaling) {
+  using namespace simd;
+  const Pack<T> k(scaling.k), half(T(0.5)), two(T(2));
+  const Pack<T> t = s * k;
+  Pack<T> bin = round_to_even<T>(t * half);
+  Pack<T> u = t - two * bin;   // exact with and without fma: 2 b is a number of type T
+  if constexpr (terms != Terms::exact) u += fma(s, Pack<T>(scaling.k_lo), product_error<T>(s, k, t));
+  if constexpr (terms == Terms::rebinned) {
+    const Pack<T> moved = round_to_even<T>(u * half);
+    bin += moved;
+    u -= two * moved;
+  }
+  return {bin, u};
+}
+
+/// The smallest and the largest score; `finite` is false where any is not.
+template <Real T>
+struct Range {
+  T low, high;
+  bool finite;
+};
+template <Real T>
+Range<T> range_of(const T* scores, std::size_t n) {
+  using namespace simd;
+  using I = Pack<Bits<T>>;
+  constexpr Bits<T> exponent = sizeof(T) == 4 ? Bits<T>(0x7f800000) : Bits<T>(0x7ff0000000000000);
+  const Pack<T> first(scores[0]);
+  Pack<T> low[2] = {first, first}, high[2] = {first, first};
+  Mask<Bits<T>> wild[2] = {I(0) != I(0), I(0) != I(0)};
+  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+    const Pack<T> s = at.load(scores + i, scores[0]);
+    low[at.slot] = min(low[at.slot], s);
+    high[at.slot] = max(high[at.slot], s);
+    wild[at.slot] = wild[at.slot] | ((bit_cast<Bits<T>>(s) & I(exponent)) == I(exponent));
+  });
+  return {-highest(max(-low[0], -low[1])), highest(max(high[0], high[1])), !any(wild[0] | wild[1])};
+}
+
+}  // namespace rankgrad::pairwise::near_linear

@@ -1,0 +1,194 @@
+#include "support/catch.hpp"
+#include "support/lists.hpp"
+
+#include <rankgrad/auc/mann_whitney.hpp>
+#include <rankgrad/pairwise/near_linear/logistic.hpp>
+#include <rankgrad/pairwise/pairwise_softmax.hpp>
+
+#include <cmath>
+#include <limits>
+#include <string>
+
+namespace rg = rankgrad;
+namespace near_linear = rg::pairwise::near_linear;
+using near_linear::Path;
+using near_linear::Target;
+
+namespace {
+
+/// The definition, pair by pair, in long double.
+struct Defined {
+  long double value = 0;
+  std::vector<long double> gradient, curvature;
+};
+template <class T>
+Defined defined(const rg::ListView<T>& list, double sigma, Target target, rg::Normalize normalize) {
+  const std::size_t n = list.size();
+  Defined d{0, std::vector<long double>(n), std::vector<long double>(n)};
+  long double weight = 0;
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j) {
+      const bool above = target == Target::two_classes ? list.labels[i] > T(0) && !(list.labels[j] > T(0)) : list.labels[i] > list.labels[j];
+      if (!above) continue;
+      const long double w = static_cast<long double>(list.weight(i)) * static_cast<long double>(list.weight(j));
+      const long double x = static_cast<long double>(sigma) * (static_cast<long double>(list.scores[i]) - static_cast<long double>(list.scores[j]));
+      const long double e = expl(-fabsl(x)), pull = w * sigma * (x >= 0 ? e : 1.0L) / (1 + e), bend = w * sigma * sigma * e / ((1 + e) * (1 + e));
+      weight += w;
+      d.value += w * (fmaxl(-x, 0.0L) + log1pl(e));
+      d.gradient[i] -= pull;
+      d.gradient[j] += pull;
+      d.curvature[i] += bend;
+      d.curvature[j] += bend;
+    }
+  if (normalize == rg::Normalize::mean && weight > 0) {
+    d.value /= weight;
+    for (long double& g : d.gradient) g /= weight;
+    for (long double& h : d.curvature) h /= weight;
+  }
+  return d;
+}
+
+/// The largest error over the largest value; 0 where all is below what T can hold.
+template <class T>
+double worst(const std::vector<T>& got, const std::vector<long double>& expected) {
+  long double error = 0, top = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    error = std::max(error, fabsl(static_cast<long double>(got[i]) - expected[i]));
+    top = std::max(top, fabsl(expected[i]));
+    if (!rg::is_finite(got[i])) return std::numeric_limits<double>::infinity();
+  }
+  return top > static_cast<long double>(std::numeric_limits<T>::min()) * 1e6L ? static_cast<double>(error / top) : 0.0;
+}
+
+struct Errors {
+  double value = 0, gradient = 0, curvature = 0;
+  void include(const Errors& e) {
+    value = std::max(value, e.value);
+    gradient = std::max(gradient, e.gradient);
+    curvature = std::max(curvature, e.curvature);
+  }
+};
+
+/// One forced path against the definition; false where the path does not exist for this list.
+template <class T>
+bool compare(const rg::ListView<T>& list, const Defined& expected, double sigma, Target target, rg::Normalize normalize, Path path, Errors& errors) {
+  const std::size_t n = list.size();
+  std::vector<T> gradient(n), curvature(n), alone(n);
+  rg::Workspace workspace;
+  const auto got = near_linear::logistic<T>(list, sigma, target, normalize, {gradient.data(), curvature.data(), T(1)}, workspace, path);
+  if (!got) return false;
+  const auto again = near_linear::logistic<T>(list, sigma, target, normalize, {alone.data(), nullptr, T(1)}, workspace, path);
+  CHECK(again->value == got->value);
+  Errors e;
+  const auto value = static_cast<long double>(got->value);
+  if (expected.value > static_cast<long double>(std::numeric_limits<T>::min()) * 1e6L)
+    e.value = static_cast<double>(fabsl(value - expected.value) / expected.value);
+  if (!rg::is_finite(got->value)) e.value = std::numeric_limits<double>::infinity();
+  e.gradient = std::max(worst(gradient, expected.gradient), worst(alone, expected.gradient));
+  e.curvature = worst(curvature, expected.curvature);
+  errors.include(e);
+  return true;
+}
+
+enum class Kind { normal, ties, equal, separated, mixed_in, heavy_tails };
+struct Stress {
+  std::size_t n;
+  Kind kind = Kind::normal;
+  double spread = 1, offset = 0, temperature = 1;
+  double positives = 0.5;   ///< share
+  std::size_t grades = 2;
+  bool weights = false;
+};
+
+template <class T>
+test::OwnedList<T> make(const Stress& stress, std::uint64_t seed) {
+  rg::Random random(seed, stress.n);
+  test::OwnedList<T> list;
+  for (std::size_t i = 0; i < stress.n; ++i) {
+    double y = 0;
+    if (stress.grades > 2) y = static_cast<double>(random.below(stress.grades));
+    else y = random.uniform() < stress.positives ? 1 : 0;
+    if (i == 0) y = static_cast<double>(stress.grades - 1);   // both classes are there
+    if (i == 1) y = 0;
+    double s = random.normal();
+    const double other = random.normal(), wide = 2 * random.uniform() - 1, pick = random.uniform();
+    if (stress.kind == Kind::heavy_tails) s /= std::max(0.05, std::abs(other));
+    if (stress.kind == Kind::ties) s = std::round(2 * s) / 2;
+    s *= stress.spread;
+    if (stress.kind == Kind::equal) s = 0.3;
+    if (stress.kind == Kind::separated) s += 40 * y;
+    if (stress.kind == Kind::mixed_in && pick < 0.3) s = 1e4 * wide;
+    list.scores.push_back(static_cast<T>(stress.offset + s));
+    list.labels.push_back(static_cast<T>(y));
+    const double w = std::pow(10.0, -2 * random.uniform());
+    if (stress.weights) list.weights.push_back(static_cast<T>(i % 11 == 5 ? 0.0 : w));
+  }
+  return list;
+}
+
+std::vector<Stress> stress_set() {
+  std::vector<Stress> set;
+  for (const double spread : {1e-3, 0.1, 1.0, 3.0, 20.0, 200.0}) {
+    set.push_back({.n = 300, .spread = spread});
+    set.push_back({.n = 301, .kind = Kind::ties, .spread = spread, .weights = true});
+    set.push_back({.n = 255, .kind = Kind::heavy_tails, .spread = spread, .offset = 1e5});
+    set.push_back({.n = 400, .spread = spread, .positives = 0.01, .weights = true});
+    set.push_back({.n = 320, .spread = spread, .grades = 5});
+  }
+  for (const double temperature : {0.01, 0.05, 0.3, 2.0, 7.3}) {
+    set.push_back({.n = 300, .temperature = temperature});
+    set.push_back({.n = 300, .kind = Kind::heavy_tails, .spread = 3, .offset = 1e5, .temperature = temperature, .weights = true});
+    set.push_back({.n = 300, .spread = 0.02, .offset = -7, .temperature = temperature});
+    set.push_back({.n = 300, .spread = 20, .temperature = temperature, .grades = 4, .weights = true});
+    set.push_back({.n = 300, .kind = Kind::separated, .temperature = temperature});
+  }
+  set.push_back({.n = 1500, .spread = 2, .weights = true});
+  set.push_back({.n = 1500, .kind = Kind::mixed_in, .spread = 1});
+  set.push_back({.n = 700, .kind = Kind::mixed_in, .spread = 1, .grades = 3, .weights = true});
+  set.push_back({.n = 300, .kind = Kind::equal});
+  set.push_back({.n = 300, .kind = Kind::equal, .offset = 1e5, .temperature = 0.3, .weights = true});
+  set.push_back({.n = 300, .kind = Kind::separated, .spread = 0.5});
+  set.push_back({.n = 300, .kind = Kind::separated, .spread = 1, .offset = 1e5, .weights = true});
+  set.push_back({.n = 200, .kind = Kind::separated, .spread = 1, .grades = 4});
+  set.push_back({.n = 300, .spread = 0.7, .grades = 8});
+  for (const std::size_t n : {2u, 3u, 4u, 7u, 8u, 9u, 15u, 16u, 17u, 31u, 33u})
+    for (const bool weights : {false, true}) set.push_back({.n = n, .spread = 2, .weights = weights});
+  return set;
+}
+
+std::string describe(const Stress& s) {
+  return "n " + std::to_string(s.n) + ", kind " + std::to_string(static_cast<int>(s.kind)) + ", spread " + std::to_string(s.spread) +
+         ", offset " + std::to_string(s.offset) + ", temperature " + std::to_string(s.temperature) + ", grades " +
+         std::to_string(s.grades) + ", weights " + std::to_string(s.weights);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("near-linear pairs: every path against the definition", "[near_linear]", float, double) {
+  const double bar = sizeof(TestType) == 4 ? 1e-6 : 1e-12;
+  Errors over_all;
+  int compared[2] = {};
+  std::uint64_t seed = 40;
+  for (const Stress& stress : stress_set()) {
+    const auto list = make<TestType>(stress, ++seed);
+    const double sigma = 1 / stress.temperature;
+    const Target target = stress.grades > 2 ? Target::graded : Target::two_classes;
+    const auto normalize = seed % 3 ? rg::Normalize::mean : rg::Normalize::sum;
+    const Defined expected = defined(list.view(), sigma, target, normalize);
+    INFO(describe(stress));
+    for (const Path path : {Path::registers, Path::sorted}) {
+      INFO("path " << static_cast<int>(path));
+      Errors e;
+      compared[path == Path::sorted] += compare(list.view(), expected, sigma, target, normalize, path, e);
+      INFO("errors of value " << e.value << ", gradient " << e.gradient << ", curvature " << e.curvature);
+      CHECK(e.value <= bar);
+      CHECK(e.gradient <= bar);
+      CHECK(e.curvature <= bar);
+      over_all.include(e);
+    }
+  }
+  WARN((sizeof(TestType) == 4 ? "float" : "double") << ": worst errors of value " << over_all.value << ", gradient " << over_all.gradient
+                                                    << ", curvature " << over_all.curvature);
+  CHECK(compared[0] > 50);
+  CHECK(compared[1] == static_cast<int>(stress_set().size()));
+}
