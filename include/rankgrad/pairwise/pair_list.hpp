@@ -1,0 +1,146 @@
+// rankgrad/pairwise/pair_list.hpp: a list sorted by label, and the order in which its pairs are visited.
+// SPDX-License-Identifier: MIT
+//
+// Sorted by label, descending, the less relevant items of row i are one contiguous run to the right of it: dense SIMD
+// rows, row sums in registers, column sums in contiguous scratch, one scatter at the end.
+#pragma once
+
+#include <rankgrad/core/validate.hpp>
+#include <rankgrad/simd/ranking.hpp>
+#include <rankgrad/simd/rows.hpp>
+
+#include <utility>
+
+namespace rankgrad::inline RANKGRAD_ABI::pairwise {
+
+using simd::Pack;
+
+/// A list in label order, most relevant first; arrays in the workspace, padded so that whole packs may be read past
+/// the end: there the weight is 0 and the score that of the last item.
+template <Real T>
+struct PairList {
+  std::size_t n = 0;
+  T* scores = nullptr;
+  T* labels = nullptr;
+  T* weights = nullptr;
+  std::uint32_t* order = nullptr;   ///< the item's place in the caller's arrays
+  bool weighted = true;             ///< false: all weights are known to be 1
+
+  /// The first place after i with a smaller label.
+  std::size_t worse_than(std::size_t i) const {
+    if (i >= n || labels[i] == labels[n - 1]) return n;
+    const T label = labels[i];
+    while (labels[i] == label) ++i;
+    return i;
+  }
+  bool equally_weighted() const {
+    for (std::size_t i = 1; i < n; ++i)
+      if (weights[i] != weights[0]) return false;
+    return true;
+  }
+  /// W: the total weight of the comparable pairs.
+  double pair_weight() const {
+    double total = 0, above = 0;
+    for (std::size_t i = 0; i < n;) {
+      double group = 0;
+      const std::size_t end = worse_than(i);
+      for (; i < end; ++i) group += static_cast<double>(weights[i]);
+      total += above * group;
+      above += group;
+    }
+    return total;
+  }
+};
+
+template <Real T>
+T* gather(const T* values, const std::uint32_t* order, std::size_t n, T padding, Workspace& workspace) {
+  T* sorted = workspace.take<T>(n, padding);
+  for (std::size_t i = 0; i < n; ++i) sorted[i] = values[order[i]];
+  return sorted;
+}
+
+/// Sorts by label, descending and stable, where all labels are whole numbers below 32, as grades are: one counting pass.
+/// False: they are not, and nothing is done.
+template <Real T>
+bool order_by_grade(const T* labels, std::size_t n, std::uint32_t* order) {
+  constexpr std::size_t grades = 32;
+  std::uint32_t next[grades] = {};   // after the sums: where the next item of grade g goes
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!(labels[i] >= T(0) && labels[i] < T(grades))) return false;
+    const auto grade = static_cast<std::uint32_t>(labels[i]);
+    if (static_cast<T>(grade) != labels[i]) return false;
+    ++next[grade];
+  }
+  std::uint32_t above = 0;
+  for (std::size_t g = grades; g-- > 0;) above += std::exchange(next[g], above);
+  for (std::size_t i = 0; i < n; ++i) order[next[static_cast<std::uint32_t>(labels[i])]++] = static_cast<std::uint32_t>(i);
+  return true;
+}
+
+/// The list sorted by label. `labels` may be others than the list's own (Mann-Whitney: y > 0).
+template <Real T>
+PairList<T> sort_by_label(const ListView<T>& list, const T* labels, Workspace& workspace) {
+  PairList<T> pairs;
+  const std::size_t n = pairs.n = list.size();
+  pairs.weighted = !list.weights.empty();
+  pairs.order = workspace.take<std::uint32_t>(n);
+  if (n < 16 || !order_by_grade(labels, n, pairs.order)) {
+    for (std::size_t i = 0; i < n; ++i) pairs.order[i] = static_cast<std::uint32_t>(i);
+    simd::sort_descending(labels, pairs.order, n, workspace);
+  }
+  pairs.scores = gather(list.scores.data(), pairs.order, n, n ? list.scores[pairs.order[n - 1]] : T(0), workspace);
+  pairs.labels = gather(labels, pairs.order, n, T(0), workspace);
+  if (list.weights.empty()) {
+    pairs.weights = workspace.take<T>(n, T(0));
+    std::fill_n(pairs.weights, n, T(1));
+  } else {
+    pairs.weights = gather(list.weights.data(), pairs.order, n, T(0), workspace);
+  }
+  return pairs;
+}
+
+/// Double running sums of a kernel, one of each per item, and column sums in T that are moved there in time. The
+/// curvature arrays are null where it is not asked for.
+template <Real T>
+struct PairSums {
+  T *column_slope = nullptr, *column_curvature = nullptr;
+  double *slope = nullptr, *curvature = nullptr;
+
+  PairSums(std::size_t n, bool with_curvature, Workspace& workspace)
+      : column_slope(workspace.take<T>(n, T(0))), slope(workspace.take<double>(n, 0.0)) {
+    if (!with_curvature) return;
+    column_curvature = workspace.take<T>(n, T(0));
+    curvature = workspace.take<double>(n, 0.0);
+  }
+  void move_columns(std::size_t begin, std::size_t end) const {
+    for (std::size_t j = begin; j < end; ++j) slope[j] += static_cast<double>(std::exchange(column_slope[j], T(0)));
+    if (!curvature) return;
+    for (std::size_t j = begin; j < end; ++j) curvature[j] += static_cast<double>(std::exchange(column_curvature[j], T(0)));
+  }
+};
+
+template <std::size_t rows>
+using Rows = std::integral_constant<std::size_t, rows>;
+
+/// Calls visit(Rows<k>, i, first_worse) until every row has met its worse items: rows i .. i + k - 1, k a power of two up to
+/// `together`, which all have the items from first_worse on as their worse ones. What belongs to a column is then read
+/// and written once for k rows. Column sums move to double every 256 rows.
+template <std::size_t together, Real T, class Visit>
+RANKGRAD_INLINE inline void for_each_row(const PairList<T>& pairs, const PairSums<T>& sums, Visit&& visit) {
+  constexpr std::size_t rows_per_flush = 256;
+  const std::size_t n = pairs.n;
+  for (std::size_t i = 0, first_worse = pairs.worse_than(0); first_worse < n;) {
+    const std::size_t block_begin = first_worse;
+    for (const std::size_t block_end = i + rows_per_flush; i < block_end && first_worse < n;) {
+      const std::size_t end = std::min(block_end, first_worse);
+      for (; i + together <= end; i += together) visit(Rows<together>{}, i, first_worse);
+      if constexpr (together > 2)
+        for (; i + 2 <= end; i += 2) visit(Rows<2>{}, i, first_worse);
+      for (; i < end; ++i) visit(Rows<1>{}, i, first_worse);
+      if (i == first_worse) first_worse = pairs.worse_than(i);
+    }
+    sums.move_columns(block_begin, n);
+  }
+}
+
+}  // namespace rankgrad::pairwise
