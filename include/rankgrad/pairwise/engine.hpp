@@ -16,6 +16,7 @@
 
 #include <rankgrad/core/concepts.hpp>
 #include <rankgrad/pairwise/min_form.hpp>
+#include <rankgrad/pairwise/short_list.hpp>
 
 #include <array>
 
@@ -26,7 +27,8 @@ namespace rankgrad::inline RANKGRAD_ABI::pairwise {
 enum class PairKernel {
   automatic,
   generic,    ///< phi of every pair
-  min_form    ///< logistic without pair weights: pairwise/min_form.hpp
+  min_form,   ///< logistic without pair weights: pairwise/min_form.hpp
+  targets     ///< the same for lists straight from the caller: pairwise/short_list.hpp
 };
 
 /// omega_ij = 1. A weighting has row<T>(i), a function of j that gives omega_ij .. omega_i,j+lanes-1.
@@ -125,7 +127,7 @@ Contribution<T> comparable_pairs(const Phi& phi, const Weighting& weighting, Nor
   const double factor = normalize == Normalize::mean ? 1 / total_weight : 1;
   if constexpr (std::same_as<Phi, Logistic> && std::same_as<Weighting, Uniform>) {
     if (kernel != PairKernel::generic) {
-      const auto factors = factorise(phi, static_cast<const T*>(pairs.scores), pairs.n, workspace);
+      const auto factors = factorise(phi, static_cast<const T*>(pairs.scores), pairs.n, workspace.take<T>(pairs.n), workspace);
       if (factors.usable()) return min_form(phi, factor, factors, pairs, sums, out);
     }
   }
@@ -134,13 +136,27 @@ Contribution<T> comparable_pairs(const Phi& phi, const Weighting& weighting, Nor
   return {T(factor * value), true};
 }
 
+/// The logistic loss of a list as it comes; `labels` may be others than the list's own. Short lists are not sorted.
+template <Real T>
+Contribution<T> logistic_pairs(const Logistic& phi, Normalize normalize, const ListView<T>& list, const T* labels,
+                               const GradientSink<T>& out, Workspace& workspace, PairKernel kernel = PairKernel::automatic) {
+  const auto frame = workspace.frame();
+  if (kernel == PairKernel::automatic ? list.size() <= longest_short_list<T> : kernel == PairKernel::targets)
+    if (const auto done = target_pairs(phi, normalize, list, labels, out, workspace)) return *done;
+  return comparable_pairs(phi, Uniform{}, normalize, sort_by_label(list, labels, workspace), out, workspace, kernel);
+}
+
 /// What an unweighted pairwise loss calls.
 template <Real T, class Phi>
 Contribution<T> comparable_pairs(const Phi& phi, Normalize normalize, const ListView<T>& list, const GradientSink<T>& out,
                                  Workspace& workspace, PairKernel kernel = PairKernel::automatic) {
   checked_size(list);
-  const auto frame = workspace.frame();
-  return comparable_pairs(phi, Uniform{}, normalize, sort_by_label(list, list.labels.data(), workspace), out, workspace, kernel);
+  if constexpr (std::same_as<Phi, Logistic>) {
+    return logistic_pairs(phi, normalize, list, list.labels.data(), out, workspace, kernel);
+  } else {
+    const auto frame = workspace.frame();
+    return comparable_pairs(phi, Uniform{}, normalize, sort_by_label(list, list.labels.data(), workspace), out, workspace, kernel);
+  }
 }
 
 }  // namespace rankgrad::pairwise

@@ -12,10 +12,8 @@
 //   slope        = s(x) = min(e^x, 1) / (1 + m)          never 1 - 1 / (1 + e^x): that loses all digits of a small slope
 //   curvature    = s(x) s(-x) = m / (1 + m)^2
 //
-// Value. sum log(1 + m) is the logarithm of a product, kept as Q = prod (1 + m) - 1 by Q <- Q (1 + m) + m: every term is
-// positive, so the relative accuracy of tiny losses survives, where a product of numbers 1 + m would round them away.
-// 1 + m <= 2, so 120 (1000) steps cannot overflow float (double); then log(1 + Q) is taken and Q starts again. The
-// linear part max(x, 0) is summed as max(0, margin - (s_i - s_j)), from the scores as they came.
+// Value. sum log(1 + m) is the logarithm of a product: pairwise/log_product.hpp. The linear part max(x, 0) is summed as
+// max(0, margin - (s_i - s_j)), from the scores as they came.
 //
 // Weights break the product. Where they are all equal they are one factor; otherwise log(1 + m) is a polynomial per pair.
 //
@@ -26,11 +24,13 @@
 // any offset of the scores; float sums move to double every 96 packs (rows) and 256 rows (columns).
 #pragma once
 
+#include <rankgrad/pairwise/log_product.hpp>
 #include <rankgrad/pairwise/pair_list.hpp>
 #include <rankgrad/pairwise/phi.hpp>
 #include <rankgrad/simd/denormals.hpp>
 #include <rankgrad/simd/widen.hpp>
 
+#include <cmath>
 #include <limits>
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise {
@@ -65,9 +65,10 @@ std::pair<double, double> centre_and_radius(const T* scores, std::size_t n) {
   return {0.5 * top + 0.5 * bottom, 0.5 * (top - bottom) + wide_sum(finite)};
 }
 
-/// Factors of n scores, which must be padded like workspace arrays. Not usable where the range condition fails.
+/// Factors of n scores, which must be padded like workspace arrays; `copy` takes them, and may be the same array. Not usable
+/// where the range condition fails.
 template <Real T>
-ScoreFactors<T> factorise(const Logistic& phi, const T* scores, std::size_t n, Workspace& workspace) {
+ScoreFactors<T> factorise(const Logistic& phi, const T* scores, std::size_t n, T* copy, Workspace& workspace) {
   using namespace simd;
   ScoreFactors<T> factors;
   const auto [centre, radius] = centre_and_radius(scores, n);
@@ -75,7 +76,7 @@ ScoreFactors<T> factorise(const Logistic& phi, const T* scores, std::size_t n, W
   if (!(factors.reach <= ScoreFactors<T>::farthest)) return factors;
   factors.up = workspace.take<T>(n);
   factors.down = workspace.take<T>(n);
-  factors.scores = workspace.take<T>(n);
+  factors.scores = copy;
   const Pack<double> zero(0.0), one(1.0), c(centre), sigma(phi.sigma);
   for (std::size_t i = 0; i < n; i += lanes<double>) {
     const Pack<double> s = load_wide(scores + i) - c, u = sigma * s;
@@ -89,8 +90,8 @@ ScoreFactors<T> factorise(const Logistic& phi, const T* scores, std::size_t n, W
     factors.margin = T(phi.margin);
     factors.margin_up = T(std::exp(phi.sigma * phi.margin));
     factors.margin_down = T(std::exp(-phi.sigma * phi.margin));
-  } else {
-    std::copy_n(scores, n, factors.scores);
+  } else if (copy != scores) {
+    std::copy_n(scores, n, copy);
   }
   std::fill_n(factors.up + n, 64 / sizeof(T), T(0));
   std::fill_n(factors.down + n, 64 / sizeof(T), T(0));
@@ -98,72 +99,20 @@ ScoreFactors<T> factorise(const Logistic& phi, const T* scores, std::size_t n, W
   return factors;
 }
 
-/// log(1 + e) for 0 <= e <= 1 without a division: e + e^2 q(e); the fit's error is 2.3e-8 in float, 4.4e-17 in double.
-template <class T>
-RANKGRAD_INLINE inline Pack<T> log1p_polynomial(Pack<T> e) {
-  const Pack<T> e2 = e * e;
-  Pack<T> q;
-  if constexpr (sizeof(T) == 4)
-    q = simd::polynomial<T>(e, e2, -0.499999969830840257, 0.333328418873713467, -0.249865261681872793, 0.19854106231202432,
-                            -0.158475657204594699, 0.115618454463667484, -0.0667577250631736123, 0.0252240543466625993,
-                            -0.00446621160126570798);
-  else
-    q = simd::polynomial<T>(e, e2, -0.49999999999999994, 0.333333333333285468, -0.249999999993596206, 0.199999999658224018,
-                            -0.166666656967697302, 0.142856973681769039, -0.124998021936408679, 0.111094697271044939,
-                            -0.0998994097833761753, 0.0904403840581878174, -0.0816358369873179002, 0.072060527838905025,
-                            -0.060245718496051139, 0.0457183288742196421, -0.0300062489220241489, 0.0161774482920837739,
-                            -0.0067614194988498022, 0.0020308462484097632, -0.000387011110858030387, 0.0000349649999951775279);
-  return simd::fma(e2, q, e);
+/// 1 / y of several packs. The divider is the narrowest part of a processor: one division serves two packs, 1 / y0 =
+/// y1 / (y0 y1), where that is faster.
+template <std::size_t count, class T>
+RANKGRAD_INLINE inline void reciprocals(const Pack<T>* y, Pack<T>* inverse) {
+  const Pack<T> one(T(1));
+  constexpr bool share = sizeof(T) == 8 && simd::lanes<T> == 8;   // not in float, nor with 16 registers: measured
+  constexpr std::size_t shared = share ? count / 2 * 2 : 0;
+  for (std::size_t r = 0; r < shared; r += 2) {
+    const Pack<T> both = one / (y[r] * y[r + 1]);
+    inverse[r] = y[r + 1] * both;
+    inverse[r + 1] = y[r] * both;
+  }
+  for (std::size_t r = shared; r < count; ++r) inverse[r] = one / y[r];
 }
-
-/// sum of max(x, 0) + log(1 + m) over unweighted pairs, in products that are turned to logarithms in time.
-template <class T>
-class ProductValue {
- public:
-  static constexpr std::size_t together = 4;
-  static constexpr std::size_t steps_per_flush = sizeof(T) == 4 ? 120 : 1000;
-
-  Pack<T> product[together];   ///< minus 1
-  Pack<T> linear;              ///< over sigma
-
-  ProductValue() { clear(); }
-  /// Before `steps` steps on each of the products.
-  RANKGRAD_INLINE void reserve(std::size_t steps) {
-    if (steps_ + steps > steps_per_flush) flush();
-    steps_ += steps;
-  }
-  double total(double sigma) {
-    flush();
-    return logarithm_ + sigma * linear_;
-  }
-
- private:
-  void clear() {
-    for (Pack<T>& p : product) p = Pack<T>(T(0));
-    linear = Pack<T>(T(0));
-    steps_ = 0;
-  }
-  void flush() {
-    using namespace simd;
-    const Pack<T> one(T(1));
-    std::size_t count = together;
-    for (std::size_t joined = 2 * steps_; count > 1 && joined <= steps_per_flush; joined *= 2) {   // short rows: one logarithm for several
-      count /= 2;
-      for (std::size_t k = 0; k < count; ++k) product[k] = fma(product[k], one + product[k + count], product[k + count]);
-    }
-    Pack<T> sum(T(0));
-    for (std::size_t k = 0; k < count; ++k) {
-      const Pack<T> q = product[k];
-      const auto large = q > one;
-      sum += select(large, log_positive<T>(one + q), log1p_polynomial<T>(select(large, one, q)));
-    }
-    logarithm_ += wide_sum(sum);
-    linear_ += wide_sum(linear);
-    clear();
-  }
-  std::size_t steps_ = 0;
-  double logarithm_ = 0, linear_ = 0;
-};
 
 /// Rows i .. i + rows - 1 against the columns from first_worse on. Adds s(x) to `sums`, positive for the columns and
 /// negative for the rows, the other item's weight in it but not the item's own; s(x) s(-x) likewise.
@@ -194,19 +143,18 @@ RANKGRAD_INLINE inline void min_form_rows(const ScoreFactors<T>& factors, const 
       Pack<T> column_slope = load(sums.column_slope + j), column_curvature(T(0)), other_weight(T(1));
       if constexpr (WithCurvature) column_curvature = load(sums.column_curvature + j);
       if constexpr (Weighted) other_weight = load(pairs.weights + j);
+      Pack<T> m[rows], y[rows], inverse[rows], top[rows];
       for (std::size_t r = 0; r < rows; ++r) {
         const Pack<T> wrong = down[r] * column_up, right = up[r] * column_down;   // e^x, e^-x
-        const Pack<T> m = min(wrong, right), y = one + m, short_of = max(other - score[r], zero);
-        Pack<T> s, bend;
-        if constexpr (WithCurvature) {
-          const Pack<T> inverse = one / y;
-          s = min(wrong, one) * inverse;
-          bend = m * inverse * inverse;
-        } else {
-          s = min(wrong, one) / y;
-        }
+        m[r] = min(wrong, right);
+        top[r] = min(wrong, one);
+        y[r] = one + m[r];
+      }
+      reciprocals<rows>(y, inverse);
+      for (std::size_t r = 0; r < rows; ++r) {
+        const Pack<T> s = top[r] * inverse[r], bend = m[r] * inverse[r] * inverse[r], short_of = max(other - score[r], zero);
         if constexpr (Weighted) {
-          value[r] = fma(other_weight, fma(Pack<T>(sigma), short_of, log1p_polynomial<T>(m)), value[r]);
+          value[r] = fma(other_weight, fma(Pack<T>(sigma), short_of, log1p_polynomial<T>(m[r])), value[r]);
           slope[r] = fma(other_weight, s, slope[r]);
           column_slope = fma(weight[r], s, column_slope);
           if constexpr (WithCurvature) {
@@ -214,7 +162,7 @@ RANKGRAD_INLINE inline void min_form_rows(const ScoreFactors<T>& factors, const 
             column_curvature = fma(weight[r], bend, column_curvature);
           }
         } else {
-          value[r] = fma(value[r], y, m);
+          value[r] = fma(value[r], y[r], m[r]);
           linear += short_of;
           slope[r] += s;
           column_slope += s;
@@ -241,11 +189,10 @@ RANKGRAD_INLINE inline void min_form_rows(const ScoreFactors<T>& factors, const 
 /// item's own weight.
 template <bool Weighted, bool WithCurvature, Real T>
 double min_form_pairs(const Logistic& phi, const ScoreFactors<T>& factors, const PairList<T>& pairs, const PairSums<T>& sums) {
-  constexpr std::size_t together = simd::lanes<T> * sizeof(T) == 64 ? 4 : 2;   // 32 registers, or 16
   ProductValue<T> products;
   double weighted_value = 0;
   const simd::FlushDenormals flush(factors.denormals());
-  for_each_row<together>(pairs, sums, [&]<std::size_t rows>(Rows<rows>, std::size_t i, std::size_t first_worse) RANKGRAD_INLINE {
+  for_each_row<ProductValue<T>::together>(pairs, sums, [&]<std::size_t rows>(Rows<rows>, std::size_t i, std::size_t first_worse) RANKGRAD_INLINE {
     min_form_rows<rows, Weighted, WithCurvature>(factors, pairs, sums, i, first_worse, products, T(phi.sigma), weighted_value);
   });
   return Weighted ? weighted_value : products.total(phi.sigma);
