@@ -1,11 +1,12 @@
 // rankgrad/pairwise/lambdarank.hpp: the logistic pair loss weighted by what a swap would change in NDCG@k.
 // SPDX-License-Identifier: MIT
 //
-// Read first: pairwise/engine.hpp, metric/gain_discount.hpp.
+// Read first: pairwise/engine.hpp, metric/gain_discount.hpp; for long lists pairwise/lambda_tree/tree.hpp.
 #pragma once
 
 #include <rankgrad/metric/gain_discount.hpp>
 #include <rankgrad/pairwise/engine.hpp>
+#include <rankgrad/pairwise/lambda_tree/paths.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
@@ -41,7 +42,8 @@ struct DeltaNdcg {
 /// Shapes      scores, labels [n]; weights [n] or empty, multiply pairs from both sides.
 /// Units       nats (allRank and sentence-transformers report bits: divide by ln 2).
 /// No signal   no two labels differ, or IDCG@k is not positive.
-/// Cost        one sort and O(n^2) pairs with one exp each, O(n) scratch.
+/// Cost        two sorts; O(n^2) pairs with one division each up to a few hundred items, O(n) beyond where the labels have at
+///             most 32 values (lambda_tree/tree.hpp); O(n) scratch.
 /// Parameters  sigma > 0. k: cut-off of the NDCG whose change is measured, 0 = none; D is 0 past rank k, so pairs that
 ///             both stand below k weigh nothing (LightGBM keeps D there). gain, discount: see metric/gain_discount.hpp.
 ///             ties, seed: how equal scores are ranked. normalize: sum (default; the weight is already divided by the
@@ -94,11 +96,7 @@ struct LambdaRank {
   template <Real T>
   Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
     checked_size(list);
-    const auto frame = workspace.frame();
-    const auto pairs = pairwise::sort_by_label(list, list.labels.data(), workspace);
-    const auto deltas = weighting(list, pairs, workspace);
-    if (!deltas.gains) return {};
-    return pairwise::comparable_pairs(phi(), deltas, normalize, pairs, out, workspace);
+    return pairwise::lambda_tree::evaluate(*this, pairwise::lambda_tree::Path::automatic, list, out, workspace);
   }
 };
 

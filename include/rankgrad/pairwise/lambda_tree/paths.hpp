@@ -1,0 +1,150 @@
+// rankgrad/pairwise/lambda_tree/paths.hpp: the ways to sum delta-NDCG weighted pairs, and which one a list takes.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <rankgrad/pairwise/engine.hpp>
+#include <rankgrad/pairwise/lambda_tree/tree.hpp>
+
+#include <limits>
+
+namespace rankgrad::inline RANKGRAD_ABI::pairwise::lambda_tree {
+
+/// engine: one exp per pair, any scores (NaN and infinite ones show). direct: one division per pair, moderate spans.
+/// tree: the score-interval tree. automatic: the cheapest by the cost model.
+enum class Path { automatic, engine, direct, tree };
+
+/// Up to this many items pairs are cheaper than anything else, whatever the labels.
+inline constexpr std::size_t always_pairs = 192;
+
+/// Estimated nanoseconds, from which `automatic` chooses. Only ratios matter.
+template <Real T>
+struct Cost {
+  static constexpr bool wide = simd::lanes<float> >= 16;
+  static constexpr double pair_engine = sizeof(T) == 4 ? (wide ? 0.35 : 0.8) : (wide ? 1.2 : 2.5);
+  static constexpr double pair_direct = sizeof(T) == 4 ? (wide ? 0.15 : 0.3) : (wide ? 0.4 : 0.8);
+  static constexpr double item_tree = sizeof(T) == 4 ? (wide ? 20 : 30) : (wide ? 40 : 70);
+  static constexpr double bin_tree = 300;   ///< per grade: matrices and fields between bins
+};
+
+/// The range of the scores, and whether all are finite.
+struct ScoreRange {
+  double low = 0, high = 0;
+  bool finite = true;
+};
+
+template <Real T>
+ScoreRange score_range(const T* scores, std::size_t n) {
+  using namespace simd;
+  if (n == 0) return {};
+  Pack<T> high(scores[0]), low(scores[0]), check(T(0));
+  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+    const Pack<T> s = at.load(scores + i, scores[0]);
+    high = select(s > high, s, high);
+    low = select(low > s, s, low);
+    check += s - s;   // 0, or NaN where a score is not finite
+  });
+  const T top = highest(high), bottom = -highest(-low);
+  return {static_cast<double>(bottom), static_cast<double>(top), sum(check) == T(0)};
+}
+
+/// Hands the results of runs or of direct pairs to where the items came from.
+template <Real T, class Sum>
+void scatter(const std::uint32_t* item, const Sum* slopes, const Sum* bends, const T* weights, std::size_t n, double slope_factor,
+             double bend_factor, const GradientSink<T>& out) {
+  for (std::size_t z = 0; z < n; ++z) {
+    const double weight = weights ? static_cast<double>(weights[z]) : 1.0;
+    out.add(item[z], static_cast<T>(slope_factor * weight * static_cast<double>(slopes[z])),
+            out.hess ? static_cast<T>(bend_factor * weight * static_cast<double>(bends[z])) : T(0));
+  }
+}
+
+/// The tree, for a list with finite scores and at most max_grades grades.
+template <Real T, class Loss>
+Contribution<T> by_tree(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, double top, std::size_t leaf_size,
+                        const GradientSink<T>& out, Workspace& workspace) {
+  Runs<T> runs;
+  if (!make_runs(loss, list, grades, out.hess != nullptr, runs, workspace)) return {};
+  const double value = out.hess ? all_pairs<true>(runs, top, loss.sigma, leaf_size, workspace) : all_pairs<false>(runs, top, loss.sigma, leaf_size, workspace);
+  const double factor = loss.normalize == Normalize::mean ? 1 / runs.pair_weight : 1;
+  scatter(runs.item, runs.slopes, runs.bends, runs.weights, runs.n, factor * loss.sigma, factor * loss.sigma * loss.sigma, out);
+  return {static_cast<T>(factor * value), true};
+}
+
+/// Pair by pair, for a list with finite scores that span at most 2 reach in sigma s.
+template <Real T, class Loss>
+Contribution<T> by_pairs(const Loss& loss, const ListView<T>& list, double middle, const GradientSink<T>& out, Workspace& workspace) {
+  const auto pairs = sort_by_label(list, list.labels.data(), workspace);
+  const std::size_t n = pairs.n;
+  const double total_weight = pairs.pair_weight();
+  if (!(total_weight > 0)) return {};
+  Direct<T> a = take_direct<T>(n, false, out.hess != nullptr, workspace);
+  if (!list.weights.empty()) a.weights = pairs.weights;
+
+  double* by_rank = workspace.take<double>(n);
+  fill_discounts(loss.discount, loss.k, by_rank, n);
+  const double shift = gain_shift(loss.gain, static_cast<double>(pairs.labels[0]));
+  const auto gain = [&](std::size_t i) { return gain_of(loss.gain, static_cast<double>(pairs.labels[i]), shift); };
+  double ideal = 0, last_gain = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    last_gain = i > 0 && pairs.labels[i] == pairs.labels[i - 1] ? last_gain : gain(i);
+    ideal += last_gain * by_rank[i];
+  }
+  if (!(ideal > 0)) return {};
+  for (std::size_t i = 0; i < n; ++i)
+    a.gains[i] = i > 0 && pairs.labels[i] == pairs.labels[i - 1] ? a.gains[i - 1] : static_cast<T>(gain(i) / ideal);
+
+  std::uint32_t *order = workspace.take<std::uint32_t>(n), *position = workspace.take<std::uint32_t>(n);
+  rank_order(list, loss.ties, loss.seed, order, workspace);
+  invert_order(order, n, position);
+  T *rest = workspace.take<T>(n, T(0)), *finer = workspace.take<T>(n, T(0));
+  for (std::size_t i = 0; i < n; ++i) {
+    const double t = loss.sigma * (static_cast<double>(pairs.scores[i]) - middle), d = by_rank[position[pairs.order[i]]];
+    a.places[i] = static_cast<T>(t);
+    rest[i] = static_cast<T>(t - static_cast<double>(a.places[i]));
+    a.discounts[i] = static_cast<T>(d);
+    finer[i] = static_cast<T>(d - static_cast<double>(a.discounts[i]));
+  }
+  fill_exponentials(a, rest);
+  a.finer = finer;
+  const double value = direct_pairs<sizeof(T) == 4>(a), factor = loss.normalize == Normalize::mean ? 1 / total_weight : 1;
+  scatter(pairs.order, a.row_slopes, a.row_bends, static_cast<const T*>(a.weights), n, factor * loss.sigma, factor * loss.sigma * loss.sigma, out);
+  return {static_cast<T>(factor * value), true};
+}
+
+/// Which path is cheapest for a list with finite scores; `span` of sigma s.
+template <Real T>
+Path cheapest(const Grades<T>& grades, std::size_t n, double span) {
+  double pairs = 0;
+  for (std::size_t g = 0; g < grades.count; ++g)
+    pairs += static_cast<double>(grades.begin[g]) * static_cast<double>(grades.begin[g + 1] - grades.begin[g]);
+  const double items = static_cast<double>(n), bins = std::min(items, span / 2 + 1);
+  const bool near = span <= 2 * reach<T>;
+  const double by_pair = pairs * (near ? Cost<T>::pair_direct : Cost<T>::pair_engine);
+  const double by_tree = items * Cost<T>::item_tree + bins * static_cast<double>(grades.count) * Cost<T>::bin_tree;
+  return by_pair <= by_tree ? (near ? Path::direct : Path::engine) : Path::tree;
+}
+
+/// The loss by the path asked for, or by another where that one cannot: the engine takes everything.
+template <Real T, class Loss>
+Contribution<T> evaluate(const Loss& loss, Path path, const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) {
+  const std::size_t n = list.size();
+  const auto frame = workspace.frame();
+  const ScoreRange range = score_range(list.scores.data(), n);
+  const double span = loss.sigma * (range.high - range.low);
+  const bool near = span <= 2 * reach<T>;
+  if (!range.finite || !(span < std::numeric_limits<double>::infinity())) path = Path::engine;
+  if (path == Path::automatic && n <= always_pairs) path = near ? Path::direct : Path::engine;
+  if (path == Path::automatic || path == Path::tree) {
+    Grades<T> grades;
+    const bool few = find_grades(list.labels.data(), n, grades, workspace);
+    if (few && grades.count < 2) return {};
+    if (path == Path::automatic) path = few ? cheapest(grades, n, span) : Path::direct;
+    if (few && path == Path::tree) return by_tree(loss, list, grades, range.high, leaf_items, out, workspace);
+  }
+  if (path != Path::engine && near) return by_pairs(loss, list, 0.5 * (range.high + range.low), out, workspace);
+  const auto pairs = sort_by_label(list, list.labels.data(), workspace);
+  const auto deltas = loss.weighting(list, pairs, workspace);
+  return deltas ? comparable_pairs(loss.phi(), deltas, loss.normalize, pairs, out, workspace) : Contribution<T>{};
+}
+
+}  // namespace rankgrad::pairwise::lambda_tree
