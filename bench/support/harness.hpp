@@ -6,75 +6,101 @@
 
 #include <benchmark/benchmark.h>
 
-#include <functional>
-#include <memory>
+#include <limits>
 #include <mutex>
-#include <span>
-#include <tuple>
 
 namespace bench {
 
-/// The data sets of one row of the table. They are made when the first of its benchmarks runs, and kept.
-template <class T, class Input>
-class Problem {
- public:
-  using Make = std::function<Input(std::size_t set)>;
-
-  Problem(std::size_t sets, Make make) : sets_(sets), make_(std::move(make)) {}
-
-  void prepare() {
-    if (!inputs_.empty()) return;
-    for (std::size_t set = 0; set < sets_; ++set) inputs_.push_back(make_(set));
-    gradient.resize(largest());
-  }
-  const std::vector<Input>& inputs() const { return inputs_; }
-
-  /// Compares the backend with the first one on all data sets (one of them where they are large). Empty: equal.
-  template <class Backend>
-  std::string check(Backend& backend, const std::string& name) {
-    const bool long_sums = largest() > 5000;   // which a twin that adds in float gets right to 1e-4
-    const std::size_t checked = long_sums ? 1 : sets_;
-    const double tolerance = sizeof(T) == 8 ? 1e-11 : long_sums ? 2e-4 : 2e-5;
-    for (std::size_t set = 0; set < checked; ++set) {
-      std::vector<T> got(inputs_[set].gradient_size());
-      const double value = backend(inputs_[set], std::span<T>(got));
-      if (values_.size() == set) {
-        values_.push_back(value);
-        gradients_.push_back(got);
-      }
-      double scale = 0, worst = 0;
-      for (std::size_t i = 0; i < got.size(); ++i) {
-        scale = std::max(scale, std::abs(static_cast<double>(gradients_[set][i])));
-        worst = std::max(worst, std::abs(static_cast<double>(got[i]) - static_cast<double>(gradients_[set][i])));
-      }
-      const bool same_value = std::abs(value - values_[set]) <= tolerance * std::max(std::abs(values_[set]), 1e-6);
-      if (!same_value || !(worst <= tolerance * std::max(scale, 1e-6)))
-        return name + " differs from the first backend: value " + std::to_string(value) + " against " +
-               std::to_string(values_[set]) + ", gradient off by " + std::to_string(worst) + " of " + std::to_string(scale);
-    }
-    return {};
-  }
-
-  std::vector<T> gradient;
-
- private:
-  std::size_t largest() const {
-    std::size_t n = 0;
-    for (const Input& input : inputs_) n = std::max(n, input.gradient_size());
-    return n;
-  }
-
-  std::size_t sets_;
-  Make make_;
-  std::vector<Input> inputs_;
-  std::vector<double> values_;
-  std::vector<std::vector<T>> gradients_;
-};
-
 /// What a benchmark counts besides items.
 enum class Count { items, pairs };
+/// CPU time of the calling thread, or what the clock on the wall says: for work that other threads share.
+enum class Clock { cpu, wall };
 
-/// A named way to compute value and gradient: double run(const Input&, std::span<T> gradient), overwriting.
+template <class Input>
+using Inputs = std::shared_ptr<const std::vector<Input>>;
+
+/// Where gradients go: one buffer for all benchmarks.
+template <class T>
+std::span<T> gradient_of(std::size_t n) {
+  static std::vector<T> buffer;
+  if (buffer.size() < n) buffer.resize(n);
+  return {buffer.data(), n};
+}
+
+/// Compares the other methods with the first on all data sets, or on one of them where they are large. Empty: all equal.
+template <class T, class Input>
+std::string compare(std::vector<Method<T, Input>>& methods, const std::vector<Input>& inputs) {
+  std::string differences;
+  const bool long_sums = inputs[0].gradient_size() > 5000;   // which a twin that adds in float gets right to 1e-4
+  const double usual = sizeof(T) == 8 ? 1e-11 : long_sums ? 2e-4 : 2e-5;
+  for (std::size_t set = 0; set < (long_sums ? 1 : inputs.size()); ++set) {
+    std::vector<T> expected(inputs[set].gradient_size()), got(expected.size());
+    const double expected_value = methods[0].run(inputs[set], expected);
+    double scale = 0;
+    for (const T g : expected) scale = std::max(scale, std::abs(static_cast<double>(g)));
+    for (std::size_t m = 1; m < methods.size(); ++m) {
+      const auto how = methods[m].compare;
+      if (how == Compare::nothing) continue;
+      const double tolerance = how == Compare::exact ? 0 : how == Compare::all ? usual : 20 * usual;
+      const double value = methods[m].run(inputs[set], got);
+      double worst = 0;
+      for (std::size_t i = 0; i < got.size(); ++i)
+        if (const double off = std::abs(static_cast<double>(got[i]) - static_cast<double>(expected[i])); !(off <= worst)) worst = off;
+      const bool same_value = how == Compare::gradient_only ||
+                              std::abs(value - expected_value) <= tolerance * std::max(std::abs(expected_value), 1e-6);
+      if (!same_value || !(worst <= tolerance * std::max(scale, 1e-6)))
+        differences += methods[m].name + " differs from " + methods[0].name + ": value " + std::to_string(value) + " against " +
+                       std::to_string(expected_value) + ", gradient off by " + std::to_string(worst) + " of " +
+                       std::to_string(scale) + "\n";
+    }
+  }
+  return differences;
+}
+
+/// Registers `family/loss/T/shape/method` for every method; the first is what the others are compared with.
+template <class T, class Input>
+void add(const std::string& prefix, std::function<Inputs<Input>()> make, Count count, std::vector<Method<T, Input>> methods,
+         Clock clock = Clock::cpu) {
+  struct Problem {
+    std::function<Inputs<Input>()> make;
+    std::vector<Method<T, Input>> methods;
+    Inputs<Input> inputs;
+    std::vector<double> pairs;
+    std::string differences;
+
+    void prepare(Count counted) {
+      if (inputs) return;
+      inputs = make();
+      for (const Input& input : *inputs) pairs.push_back(counted == Count::pairs ? input.pairs() : 0);
+      differences = compare(methods, *inputs);
+    }
+  };
+  const auto problem = std::make_shared<Problem>(Problem{std::move(make), std::move(methods), {}, {}, {}});
+  for (auto& method : problem->methods) {
+    const auto run = [problem, count, &method](benchmark::State& state) {
+      problem->prepare(count);
+      if (!problem->differences.empty()) return state.SkipWithError(problem->differences.c_str());
+      const std::vector<Input>& inputs = *problem->inputs;
+      std::size_t set = 0;
+      double items = 0, pairs = 0;
+      for (auto _ : state) {
+        const Input& input = inputs[set];
+        benchmark::DoNotOptimize(method.run(input, gradient_of<T>(input.gradient_size())));
+        benchmark::ClobberMemory();
+        items += input.items();
+        pairs += problem->pairs[set];
+        if (++set == inputs.size()) set = 0;
+      }
+      using benchmark::Counter;
+      state.counters["time_per_item"] = Counter(items, Counter::kIsRate | Counter::kInvert);
+      if (pairs > 0) state.counters["pairs_per_second"] = Counter(pairs, Counter::kIsRate);
+    };
+    auto* registered = benchmark::RegisterBenchmark((prefix + "/" + method.name).c_str(), run)->Unit(benchmark::kMicrosecond);
+    if (clock == Clock::wall) registered->UseRealTime();
+  }
+}
+
+/// A method as it is written in place: Backend{"name", [](const Input&, std::span<T> gradient) -> double {...}}.
 template <class Run>
 struct Backend {
   const char* name;
@@ -83,43 +109,37 @@ struct Backend {
 template <class Run>
 Backend(const char*, Run) -> Backend<Run>;
 
-/// Registers `family/loss/T/shape/backend` for every backend; the first is what the others are compared with.
+/// The same with data sets made one by one.
+template <class T, class Input>
+void add_made(const std::string& prefix, std::size_t sets, std::function<Input(std::size_t)> make, Count count,
+              std::vector<Method<T, Input>> methods) {
+  const auto make_all = [sets, make = std::move(make)] {
+    std::vector<Input> inputs;
+    for (std::size_t set = 0; set < sets; ++set) inputs.push_back(make(set));
+    return std::make_shared<const std::vector<Input>>(std::move(inputs));
+  };
+  add<T, Input>(prefix, std::function<Inputs<Input>()>(make_all), count, std::move(methods));
+}
+/// ... and methods written in place.
 template <class T, class Input, class... Runs>
 void add(const std::string& prefix, std::size_t sets, std::function<Input(std::size_t)> make, Count count, Backend<Runs>... backends) {
-  auto problem = std::make_shared<Problem<T, Input>>(sets, std::move(make));
-  auto all = std::make_shared<std::tuple<Backend<Runs>...>>(backends...);
-  const auto verdict = std::make_shared<std::string>();
-  const auto once = std::make_shared<std::once_flag>();
-  const auto prepare = [problem, all, verdict, once] {
-    std::call_once(*once, [&] {
-      problem->prepare();
-      std::apply([&](auto&... b) { ((*verdict += problem->check(b.run, b.name)), ...); }, *all);
-    });
-    return *verdict;
-  };
-  const auto add_one = [&](auto& backend) {
-    const auto run = [problem, all, prepare, count, &backend](benchmark::State& state) {
-      if (const std::string difference = prepare(); !difference.empty()) return state.SkipWithError(difference.c_str());
-      const auto& inputs = problem->inputs();
-      std::size_t set = 0;
-      double items = 0, pairs = 0;
-      std::vector<double> pairs_of;
-      for (const Input& input : inputs) pairs_of.push_back(count == Count::pairs ? input.pairs() : 0);
-      for (auto _ : state) {
-        const Input& input = inputs[set];
-        benchmark::DoNotOptimize(backend.run(input, std::span<T>(problem->gradient.data(), input.gradient_size())));
-        benchmark::ClobberMemory();
-        items += input.items();
-        pairs += pairs_of[set];
-        if (++set == inputs.size()) set = 0;
-      }
-      using benchmark::Counter;
-      state.counters["time_per_item"] = Counter(items, Counter::kIsRate | Counter::kInvert);
-      if (pairs > 0) state.counters["pairs_per_second"] = Counter(pairs, Counter::kIsRate);
-    };
-    benchmark::RegisterBenchmark((prefix + "/" + backend.name).c_str(), run)->Unit(benchmark::kMicrosecond);
-  };
-  std::apply([&](auto&... b) { (add_one(b), ...); }, *all);
+  add_made<T, Input>(prefix, sets, std::move(make), count, {Method<T, Input>{backends.name, backends.run}...});
+}
+
+/// What all builds together have for a loss.
+template <class Input>
+Methods<Input> every_method(std::string_view loss) {
+  Methods<Input> methods;
+  scalar::append(loss, methods);
+  fast_math::append(loss, methods);
+#ifdef RANKGRAD_BENCH_LIBTORCH
+  libtorch::append(loss, methods);
+#endif
+  native::append(loss, methods);
+#ifdef RANKGRAD_BENCH_AVX2
+  avx2::append(loss, methods);
+#endif
+  return methods;
 }
 
 }  // namespace bench

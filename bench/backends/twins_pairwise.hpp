@@ -1,12 +1,13 @@
 // The scalar twins of the list losses: what a competent engineer writes with the standard library alone. Stable forms,
 // one exp and one log1p per logistic term, sums of the value in double, scratch kept between calls, no SIMD by hand;
-// compiled with the same flags as the library, and free to be vectorised by the compiler.
+// compiled with the same -march as the library, and free to be vectorised by the compiler. They are compiled twice,
+// without and with -ffast-math, each time in a namespace of its own, and see no header of the library.
 //
 // A twin overwrites gradient[0 .. n) and returns the value, or nothing where the list carries no signal.
 // This file: losses of pairs.
 #pragma once
 
-#include <rankgrad/core/list_view.hpp>
+#include "support/problem.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -17,9 +18,7 @@
 #include <span>
 #include <vector>
 
-namespace bench::twin {
-
-namespace rg = rankgrad;
+namespace bench::RANKGRAD_TWINS {
 
 template <class T>
 struct Slope {
@@ -58,7 +57,7 @@ struct SoftZeroOne {
 template <class Phi>
 struct Pairs {
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     const std::size_t n = list.size();
     const T* s = list.scores.data();
     const T* y = list.labels.data();
@@ -80,31 +79,35 @@ struct Pairs {
   }
 };
 
-/// The same with the list sorted by label first, so that the inner loop has no test and half the length.
+/// The same with the list sorted by label first, so that the inner loop has no test and half the length: the form that a
+/// compiler can vectorise.
 template <class Phi>
 struct SortedPairs {
   std::vector<std::uint32_t> order;
 
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     const std::size_t n = list.size();
     order.resize(n);
     std::iota(order.begin(), order.end(), 0u);
     std::sort(order.begin(), order.end(), [&](auto a, auto b) { return list.labels[a] > list.labels[b]; });
-    static thread_local std::vector<T> s, y, g;
-    s.resize(n), y.resize(n), g.assign(n, T(0));
-    for (std::size_t i = 0; i < n; ++i) s[i] = list.scores[order[i]], y[i] = list.labels[order[i]];
+    static thread_local std::vector<T> scores, labels, slopes;
+    scores.resize(n), labels.resize(n), slopes.assign(n, T(0));
+    for (std::size_t i = 0; i < n; ++i) scores[i] = list.scores[order[i]], labels[i] = list.labels[order[i]];
+    const T *s = scores.data(), *y = labels.data();
+    T* __restrict g = slopes.data();
     double total = 0;
     std::size_t pairs = 0;
     for (std::size_t i = 0, worse = 0; i < n; ++i) {
       while (worse < n && y[worse] == y[i]) ++worse;
-      T row(0);
+      T row(0), row_value(0);
       for (std::size_t j = worse; j < n; ++j) {
         const Slope<T> term = Phi::of(s[i] - s[j]);
-        total += static_cast<double>(term.value);
+        row_value += term.value;
         row += term.slope;
         g[j] -= term.slope;
       }
+      total += static_cast<double>(row_value);
       g[i] += row;
       pairs += n - worse;
     }
@@ -112,7 +115,7 @@ struct SortedPairs {
       std::fill_n(gradient, n, T(0));
       return {};
     }
-    for (std::size_t i = 0; i < n; ++i) gradient[order[i]] = g[i] / static_cast<T>(pairs);
+    for (std::size_t i = 0; i < n; ++i) gradient[order[i]] = slopes[i] / static_cast<T>(pairs);
     return total / static_cast<double>(pairs);
   }
 };
@@ -122,7 +125,7 @@ struct CurriculumPairs {
   double progress;
 
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     const std::size_t n = list.size();
     const T *s = list.scores.data(), *y = list.labels.data(), *easy = list.easiness.data();
     const T p = static_cast<T>(progress);
@@ -151,7 +154,7 @@ struct LambdaRank {
   std::vector<double> gains, discounts, ideal_gains;
 
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     const std::size_t n = list.size();
     const T* s = list.scores.data();
     const T* y = list.labels.data();
@@ -184,4 +187,4 @@ struct LambdaRank {
   }
 };
 
-}  // namespace bench::twin
+}  // namespace bench::RANKGRAD_TWINS

@@ -1,7 +1,7 @@
-// Scalar twins, see support/twins_pairwise.hpp: pointwise and softmax losses, ListMLE, NDCG.
+// Scalar twins, see backends/twins_pairwise.hpp: pointwise and softmax losses, ListMLE, NDCG.
 #pragma once
 
-#include <rankgrad/core/list_view.hpp>
+#include "support/problem.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -12,13 +12,11 @@
 #include <span>
 #include <vector>
 
-namespace bench::twin {
-
-namespace rg = rankgrad;
+namespace bench::RANKGRAD_TWINS {
 
 struct SigmoidCrossEntropy {
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     const std::size_t n = list.size();
     if (n == 0) return {};
     const T inverse = T(1) / static_cast<T>(n);
@@ -34,7 +32,7 @@ struct SigmoidCrossEntropy {
 
 struct MeanSquaredError {
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     const std::size_t n = list.size();
     if (n == 0) return {};
     const T twice = T(2) / static_cast<T>(n);
@@ -64,7 +62,7 @@ T softmax(std::span<const T> x, T* probabilities) {
 
 struct Softmax {
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     const std::size_t n = list.size();
     double weight = 0;
     for (std::size_t i = 0; i < n; ++i) weight += static_cast<double>(list.labels[i]);
@@ -84,7 +82,7 @@ struct Softmax {
 
 struct ListNet {
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     const std::size_t n = list.size();
     if (n == 0) return {};
     static thread_local std::vector<T> target;
@@ -108,7 +106,7 @@ struct ListMle {
   static double log_add(double a, double b) { return std::max(a, b) + std::log1p(std::exp(-std::abs(a - b))); }
 
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     const std::size_t n = list.size();
     if (n < 2) {
       std::fill_n(gradient, n, T(0));
@@ -139,7 +137,7 @@ struct Ndcg {
   std::vector<std::uint32_t> order;
 
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T*) {
+  std::optional<double> operator()(const List<T>& list, T*) {
     const std::size_t n = list.size();
     if (n == 0) return {};
     order.resize(n);
@@ -159,4 +157,4 @@ struct Ndcg {
   }
 };
 
-}  // namespace bench::twin
+}  // namespace bench::RANKGRAD_TWINS

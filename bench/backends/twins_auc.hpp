@@ -1,12 +1,12 @@
-// Scalar twins, see support/twins_pairwise.hpp: positives against negatives.
+// Scalar twins, see backends/twins_pairwise.hpp: positives against negatives.
 #pragma once
 
-#include "support/twins_pairwise.hpp"
+#include "backends/twins_pairwise.hpp"
 
 #include <algorithm>
 #include <utility>
 
-namespace bench::twin {
+namespace bench::RANKGRAD_TWINS {
 
 /// Positives and negatives of a list with binary labels: scores and where they came from.
 struct Split {
@@ -17,7 +17,7 @@ struct Split {
   std::vector<Item> high, low;
 
   template <class T>
-  bool operator()(const rg::ListView<T>& list, T* gradient) {
+  bool operator()(const List<T>& list, T* gradient) {
     high.clear(), low.clear();
     for (std::size_t i = 0; i < list.size(); ++i)
       (list.labels[i] > T(0) ? high : low).push_back({static_cast<double>(list.scores[i]), static_cast<std::uint32_t>(i)});
@@ -30,25 +30,32 @@ struct Split {
 /// The mean logistic loss over positives and negatives: two loops.
 struct MannWhitneyLogistic {
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     static thread_local std::vector<T> high, low, high_slope, low_slope;
     high.clear(), low.clear();
     for (std::size_t i = 0; i < list.size(); ++i) (list.labels[i] > T(0) ? high : low).push_back(list.scores[i]);
     std::fill_n(gradient, list.size(), T(0));
     if (high.empty() || low.empty()) return {};
     high_slope.assign(high.size(), T(0)), low_slope.assign(low.size(), T(0));
+    const T *p = high.data(), *q = low.data();
+    T* __restrict column = low_slope.data();
+    const std::size_t negatives = low.size();
     double total = 0;
-    for (std::size_t i = 0; i < high.size(); ++i)
-      for (std::size_t k = 0; k < low.size(); ++k) {
-        const Slope<T> term = Logistic::of(high[i] - low[k]);
-        total += static_cast<double>(term.value);
-        high_slope[i] += term.slope;
-        low_slope[k] -= term.slope;
+    for (std::size_t i = 0; i < high.size(); ++i) {
+      T row(0), row_value(0);
+      for (std::size_t k = 0; k < negatives; ++k) {
+        const Slope<T> term = Logistic::of(p[i] - q[k]);
+        row_value += term.value;
+        row += term.slope;
+        column[k] -= term.slope;
       }
+      high_slope[i] = row;
+      total += static_cast<double>(row_value);
+    }
     const double pairs = static_cast<double>(high.size()) * static_cast<double>(low.size());
     const T inverse = static_cast<T>(1 / pairs);
-    for (std::size_t i = 0, p = 0, q = 0; i < list.size(); ++i)
-      gradient[i] = inverse * (list.labels[i] > T(0) ? high_slope[p++] : low_slope[q++]);
+    for (std::size_t i = 0, a = 0, b = 0; i < list.size(); ++i)
+      gradient[i] = inverse * (list.labels[i] > T(0) ? high_slope[a++] : low_slope[b++]);
     return total / pairs;
   }
 };
@@ -59,7 +66,7 @@ struct MannWhitneyHinge {
   Split split;
 
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     if (!split(list, gradient)) return {};
     const auto by_score = [](const Split::Item& a, const Split::Item& b) { return a.score < b.score; };
     std::sort(split.high.begin(), split.high.end(), by_score);
@@ -91,7 +98,7 @@ struct MannWhitneySquare {
   Split split;
 
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     if (!split(list, gradient)) return {};
     const auto moments = [](const std::vector<Split::Item>& items) {
       double sum = 0, squares = 0;
@@ -115,7 +122,7 @@ struct MannWhitneyExponential {
   Split split;
 
   template <class T>
-  std::optional<double> operator()(const rg::ListView<T>& list, T* gradient) {
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
     if (!split(list, gradient)) return {};
     double lowest = split.high[0].score, highest = split.low[0].score, high_sum = 0, low_sum = 0;
     for (const auto& item : split.high) lowest = std::min(lowest, item.score);
@@ -129,4 +136,4 @@ struct MannWhitneyExponential {
   }
 };
 
-}  // namespace bench::twin
+}  // namespace bench::RANKGRAD_TWINS

@@ -1,0 +1,129 @@
+// Which scalar twin goes with which loss. Compiled twice: RANKGRAD_TWINS is `scalar`, or `fast_math` with -ffast-math.
+#include "backends/twins_auc.hpp"
+#include "backends/twins_boosters.hpp"
+#include "backends/twins_comparisons.hpp"
+#include "backends/twins_listwise.hpp"
+#include "backends/twins_triplet.hpp"
+
+#include <map>
+
+namespace bench::RANKGRAD_TWINS {
+namespace {
+
+#ifdef __FAST_MATH__
+constexpr const char* plain_name = "scalar_fast_math";
+#else
+constexpr const char* plain_name = "scalar";
+#endif
+
+/// The mean over the lists that carry a signal, as BatchEvaluator takes it.
+template <class T, class Twin>
+auto over_lists(Twin twin) {
+  return [twin](const Lists<T>& lists, std::span<T> gradient) mutable -> double {
+    double total = 0;
+    std::size_t valid = 0;
+    for (std::size_t q = 0; q < lists.size(); ++q)
+      if (const auto value = twin(lists.list(q), gradient.data() + lists.offsets[q])) {
+        total += *value;
+        ++valid;
+      }
+    if (valid == 0) return 0;
+    if (const T factor = T(1) / static_cast<T>(valid); valid > 1)
+      for (T& g : gradient) g *= factor;
+    return total / static_cast<double>(valid);
+  };
+}
+
+/// NDCG has no gradient; a list without a relevant item counts 0.
+template <class T>
+double mean_ndcg(Ndcg& ndcg, const Lists<T>& lists) {
+  double total = 0;
+  for (std::size_t q = 0; q < lists.size(); ++q) total += ndcg(lists.list(q), static_cast<T*>(nullptr)).value_or(0.0);
+  return total / static_cast<double>(lists.size());
+}
+
+/// One call at 10'000 takes half a second, and one type is enough to see what it costs.
+template <class T>
+constexpr std::size_t longest_for_pairs = sizeof(T) == 4 ? 10'000 : 1'000;
+
+template <class T>
+using Table = std::multimap<std::string_view, Method<T, Lists<T>>>;
+
+template <class T, class Phi>
+void add_pairs(Table<T>& table, std::string_view loss) {
+#ifdef __FAST_MATH__
+  table.emplace(loss, Method<T, Lists<T>>{plain_name, over_lists<T>(SortedPairs<Phi>{}), longest_for_pairs<T>});
+#else
+  table.emplace(loss, Method<T, Lists<T>>{plain_name, over_lists<T>(Pairs<Phi>{}), longest_for_pairs<T>});
+  table.emplace(loss, Method<T, Lists<T>>{"scalar_sorted", over_lists<T>(SortedPairs<Phi>{}), longest_for_pairs<T>});
+#endif
+}
+
+template <class T>
+Table<T> make_table() {
+  Table<T> table;
+  const auto add = [&](std::string_view loss, auto twin, std::size_t largest = ~std::size_t{0}) {
+    table.emplace(loss, Method<T, Lists<T>>{plain_name, over_lists<T>(twin), largest});
+  };
+  add("pointwise/sigmoid_cross_entropy", SigmoidCrossEntropy{});
+  add("pointwise/mean_squared_error", MeanSquaredError{});
+  add("listwise/softmax", Softmax{});
+  add("listwise/listnet", ListNet{});
+  add("plackett_luce/listmle", ListMle{});
+  add_pairs<T, Logistic>(table, "pairwise/ranknet");
+  add_pairs<T, Hinge>(table, "pairwise/hinge");
+  add_pairs<T, SquaredHinge>(table, "pairwise/squared_hinge");
+  add_pairs<T, SoftZeroOne>(table, "pairwise/pairwise_softmax");
+  add("pairwise/lambdarank", LambdaRank{}, longest_for_pairs<T>);
+  add("curriculum/ranknet", CurriculumPairs{0.25}, longest_for_pairs<T>);
+  add("auc/mann_whitney_logistic", MannWhitneyLogistic{}, longest_for_pairs<T>);
+  add("auc/mann_whitney_hinge", MannWhitneyHinge<false>{});
+  add("auc/mann_whitney_squared_hinge", MannWhitneyHinge<true>{});
+  add("auc/mann_whitney_square", MannWhitneySquare{});
+  add("auc/mann_whitney_exponential", MannWhitneyExponential{});
+  const auto ndcg = [twin = Ndcg{}](const Lists<T>& lists, std::span<T>) mutable { return mean_ndcg(twin, lists); };
+  table.emplace("metric/ndcg", Method<T, Lists<T>>{plain_name, ndcg});
+#ifndef __FAST_MATH__
+  if constexpr (sizeof(T) == 4) {
+    const auto add_booster = [&](const char* name, auto twin) {
+      table.emplace("pairwise/lambdarank",
+                    Method<T, Lists<T>>{name, over_lists<T>(twin), longest_for_pairs<T>, Compare::gradient_only});
+    };
+    add_booster("lightgbm_like", LightGbmLike{});
+    add_booster("xgboost_like", XgBoostLike{});
+  }
+#endif
+  return table;
+}
+
+template <class T>
+void append_for(std::string_view loss, Methods<Lists<T>>& methods) {
+  static const Table<T> table = make_table<T>();
+  const auto [begin, end] = table.equal_range(loss);
+  for (auto entry = begin; entry != end; ++entry) methods.push_back(entry->second);
+}
+template <class T>
+void append_for(std::string_view loss, Methods<Comparisons<T>>& methods) {
+  if (loss == "bradley_terry/bradley_terry") methods.push_back({plain_name, OverComparisons<BradleyTerry>{}});
+  if (loss == "bradley_terry/rao_kupper") methods.push_back({plain_name, OverComparisons<RaoKupper>{}});
+  if (loss == "bradley_terry/davidson") methods.push_back({plain_name, OverComparisons<Davidson>{}});
+}
+template <class T>
+void append_for(std::string_view, Methods<Similarities<T>>& methods) {
+  methods.push_back({plain_name, Triplet{}});
+}
+
+}  // namespace
+
+template <class Input>
+void append(std::string_view loss, Methods<Input>& methods) {
+  append_for<typename Input::value_type>(loss, methods);
+}
+template void append(std::string_view, Methods<Lists<float>>&);
+template void append(std::string_view, Methods<Lists<double>>&);
+template void append(std::string_view, Methods<Comparisons<float>>&);
+template void append(std::string_view, Methods<Comparisons<double>>&);
+template void append(std::string_view, Methods<Similarities<float>>&);
+template void append(std::string_view, Methods<Similarities<double>>&);
+
+}  // namespace bench::RANKGRAD_TWINS
