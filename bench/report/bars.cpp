@@ -1,0 +1,170 @@
+// What the library must reach on a machine with AVX-512, beside what this run measured. A row whose benchmarks did not
+// run, or do not exist, says "-".
+#include "report/results.hpp"
+
+#include <fmt/core.h>
+
+#include <cmath>
+
+namespace report {
+namespace {
+
+struct Bar {
+  std::string what;
+  bool at_least;
+  double bar;
+  Number measured;
+};
+
+/// The worst of several: one that was not measured is left out.
+Number worst(bool at_least, const std::vector<Number>& all) {
+  Number result;
+  for (const Number& one : all)
+    if (one && (!result || (at_least ? *one < *result : *one > *result))) result = one;
+  return result;
+}
+Number geometric_mean(const std::vector<Number>& all) {
+  double sum = 0, count = 0;
+  for (const Number& one : all)
+    if (one) sum += std::log(*one), ++count;
+  return count > 0 ? Number(std::exp(sum / count)) : Number();
+}
+
+class Bars {
+ public:
+  explicit Bars(const Results& results) : results_(results) {
+    elementary();
+    listwise();
+    pairs();
+    near_linear();
+    sorted();
+    peers();
+    builds();
+  }
+  const std::vector<Bar>& all() const { return bars_; }
+
+ private:
+  void at_least(const char* what, double bar, Number measured) { bars_.push_back({what, true, bar, measured}); }
+  void at_most(const char* what, double bar, Number measured) { bars_.push_back({what, false, bar, measured}); }
+  const Problem& problem(const std::string& loss, const std::string& shape) const { return results_.at(loss, shape); }
+  Number own(const std::string& loss, const std::string& shape) const { return problem(loss, shape).time("rankgrad"); }
+  /// How many times faster the library is than `method`.
+  Number over(const std::string& method, const std::string& loss, const std::string& shape) const {
+    return problem(loss, shape).time(method) / own(loss, shape);
+  }
+
+  void elementary() {
+    at_least("exp, float, over std::exp", 15, over("scalar", "elementary/exp/float", "4096"));
+    at_least("exp, double, over std::exp", 10, over("scalar", "elementary/exp/double", "4096"));
+    at_least("softplus and sigmoid together, float, over scalar", 30, over("scalar", "elementary/softplus_sigmoid/float", "4096"));
+  }
+
+  void listwise() {
+    const std::string softmax = "listwise/softmax/float", ragged = "uniform10..100", listmle = "plackett_luce/listmle/float";
+    std::vector<Number> naive, floor;
+    for (const char* n : {"1000", "10000", "100000"}) {
+      naive.push_back(over("scalar", softmax, n));
+      floor.push_back(own(softmax, n) / problem(softmax, n).time("copy_floor"));
+    }
+    at_least("softmax, n = 1e3..1e5, over scalar (worst)", 15, worst(true, naive));
+    at_most("softmax, n = 1e3..1e5, times the copy floor (worst)", 3.5, worst(false, floor));
+    at_least("softmax, lists of 10..100, over scalar", 10, over("scalar", softmax, ragged));
+    at_least("softmax, lists of 10..100, over -ffast-math", 2.6, over("scalar_fast_math", softmax, ragged));
+    at_least("ListMLE, n = 1e3, over std::sort and a scalar scan", 9, over("scalar", listmle, "1000"));
+    at_least("ListMLE, n = 1e5, over std::sort and a scalar scan", 13, over("scalar", listmle, "100000"));
+  }
+
+  /// ns per pair of brute force without an exp per pair; with `or_exp`, of the generic engine where there is none.
+  Number brute(const std::string& loss, const std::string& shape, bool or_exp = false) const {
+    const Number fast = problem(loss, shape).per_pair("simd_brute");
+    return fast || !or_exp ? fast : problem(loss, shape).per_pair("simd_exp");
+  }
+
+  void pairs() {
+    const std::string loss = "auc/mann_whitney_logistic/float";
+    const Problem& pairs = problem(loss, "10000");
+    at_least("logistic pairs, brute force, n = 1e4, over scalar", 100, pairs.per_pair("scalar") / brute(loss, "10000"));
+    at_least("logistic pairs, brute force, n = 1e4, over -ffast-math", 9, pairs.per_pair("scalar_fast_math") / brute(loss, "10000"));
+    at_least("logistic pairs, brute force, n = 1e4, fraction of the divider's limit", 0.55,
+             results_.ceiling("divide", "float") / brute(loss, "10000"));
+    at_least("RankNet, 5 grades, lists of 10..100, over scalar", 45, over("scalar", "pairwise/ranknet/float", "uniform10..100"));
+    at_most("RankNet, 5 grades, n = 1e5, times two classes", 2, own("pairwise/ranknet/float", "100000") / own(loss, "100000"));
+  }
+
+  void near_linear() {
+    const std::string loss = "auc/mann_whitney_logistic/float", n = "100000";
+    const auto over_brute = [&](const std::string& of, const char* shape) {
+      return own(of, "100000") ? brute(of, "10000", true) / problem(of, shape).per_pair("rankgrad") : Number();
+    };
+    at_least("logistic pairs, n = 1e4, over own brute force", 100, over_brute(loss, "10000"));
+    at_least("logistic pairs, n = 1e5, over own brute force (extrapolated)", 1e3, over_brute(loss, "100000"));
+    at_least("logistic pairs, n = 1e6, over own brute force (extrapolated)", 1e4, over_brute(loss, "1000000"));
+    const Number growth = own(loss, "1000000") / own(loss, "10000");
+    at_most("logistic pairs, growth exponent 1e4..1e6", 1.1, growth ? Number(std::log10(*growth) / 2) : Number());
+    const auto variant = [&](const std::string& name, const std::string& type, Number plain) {
+      return own("variant/mann_whitney_" + name + "/" + type, n) / plain;
+    };
+    const Number plain = own(loss, n), plain_double = own("auc/mann_whitney_logistic/double", n);
+    at_most("logistic pairs, 100 bins, times two bins", 2.5, variant("100_bins", "float", own("variant/mann_whitney_2_bins/float", n)));
+    at_most("logistic pairs, temperature not 1, times plain", 1.15, variant("tau", "float", plain));
+    at_most("logistic pairs, weights, times plain", 1.4, variant("weights", "float", plain));
+    at_most("logistic pairs, weights, times plain, double", 1.5, variant("weights", "double", plain_double));
+    at_most("logistic pairs, curvature, times plain", 1.4, variant("curvature", "float", plain));
+    at_most("logistic pairs, curvature, times plain, double", 1.5, variant("curvature", "double", plain_double));
+    const std::string lambdarank = "pairwise/lambdarank/float";
+    at_least("LambdaRank without cut-off, n = 1e5, over SIMD brute force (extrapolated)", 50, over_brute(lambdarank, "100000"));
+    at_most("LambdaRank, n = 1e5, curvature, times plain", 1.35, own("variant/lambdarank_curvature/float", n) / own(lambdarank, n));
+  }
+
+  void sorted() {
+    const Number sort = own("sort/by_score/float", "100000");
+    at_most("hinge pairs, n = 1e5, times keys and sort", 1.5, own("auc/mann_whitney_hinge/float", "100000") / sort);
+    at_most("squared hinge pairs, n = 1e5, times keys and sort", 1.7, own("auc/mann_whitney_squared_hinge/float", "100000") / sort);
+  }
+
+  void peers() {
+    std::vector<Number> all;
+    for (const char* loss : {"listwise/softmax", "plackett_luce/listmle", "pairwise/ranknet", "auc/mann_whitney_logistic",
+                             "pairwise/lambdarank", "curriculum/ranknet"})
+      all.push_back(over("libtorch", std::string(loss) + "/float", "256x100"));
+    all.push_back(over("libtorch", "bradley_terry/bradley_terry/float", "10000"));
+    all.push_back(over("libtorch", "triplet/triplet_log_sum_exp/float", "256"));
+    at_least("every flagship over libtorch's autograd (worst)", 10, worst(true, all));
+    at_least("flagships over libtorch's autograd, geometric mean", 30, geometric_mean(all));
+  }
+
+  void builds() {
+    std::vector<Number> batches, lists, narrow;
+    for (const Problem& p : results_.problems) {
+      const bool threaded = p.loss.starts_with("threads/");
+      if (threaded) (p.length() > 0 ? lists : batches).push_back(p.time("rankgrad") / p.time("rankgrad_2_threads"));
+      const bool counts = p.shape == "1000" || p.shape == "uniform10..100" || p.shape == "256";
+      if (counts && p.loss.ends_with("/float")) narrow.push_back(p.time("rankgrad") / p.time("rankgrad_avx2"));
+    }
+    at_least("two threads, batches of lists (worst; bit-equal, checked)", 1.8, worst(true, batches));
+    at_least("two threads, one long list (worst; bit-equal, checked)", 1.8, worst(true, lists));
+    at_least("AVX2 build, float, speed in fractions of AVX-512 (worst)", 0.5, worst(true, narrow));
+    at_least("AVX2 build, float, speed in fractions of AVX-512, geometric mean", 0.5, geometric_mean(narrow));
+  }
+
+  const Results& results_;
+  std::vector<Bar> bars_;
+};
+
+}  // namespace
+
+Json print_bars(const Results& results) {
+  fmt::print("\nWhat it must reach\n\n{:<76}{:>9}{:>11}\n", "", "bar", "measured");
+  Json json = Json::array();
+  for (const Bar& bar : Bars(results).all()) {
+    const bool met = bar.measured && (bar.at_least ? *bar.measured >= bar.bar : *bar.measured <= bar.bar);
+    const char* verdict = !bar.measured ? "-" : met ? "met" : "not met";
+    fmt::print("{:<76}{:>9}{:>11}  {}\n", bar.what, fmt::format("{} {:g}", bar.at_least ? ">=" : "<=", bar.bar),
+               bar.measured ? fmt::format("{:.3g}", *bar.measured) : "-", verdict);
+    json.push_back({{"what", bar.what}, {"at_least", bar.at_least}, {"bar", bar.bar}, {"measured", nullptr}, {"verdict", verdict}});
+    if (bar.measured) json.back()["measured"] = *bar.measured;
+  }
+  return json;
+}
+
+}  // namespace report
