@@ -17,7 +17,7 @@ struct Row {
 const std::set<std::string, std::less<>> long_lists{
     "pointwise/sigmoid_cross_entropy", "pointwise/mean_squared_error", "listwise/softmax", "listwise/listnet", "plackett_luce/listmle",
     "auc/mann_whitney_hinge", "auc/mann_whitney_squared_hinge", "auc/mann_whitney_square", "auc/mann_whitney_exponential",
-    "metric/ndcg", "sort/by_score",
+    "metric/ndcg", "sort/by_score", "sort/by_label",
 };
 
 const Row rows[] = {
@@ -28,6 +28,7 @@ const Row rows[] = {
     {"plackett_luce/listmle", Count::items},
     {"metric/ndcg", Count::items},
     {"sort/by_score", Count::items},
+    {"sort/by_label", Count::items},
     {"pairwise/ranknet", Count::pairs},
     {"pairwise/hinge", Count::pairs},
     {"pairwise/squared_hinge", Count::pairs},
@@ -78,6 +79,9 @@ const bool registered = [] {
   add_all<double>();
   for (const char* loss : {"listwise/softmax", "plackett_luce/listmle", "pairwise/ranknet"})
     add_row<float>({std::string("threads/") + loss, Count::items}, equal_lists<1000>(), Clock::wall);
+  if (const std::string loss = "auc/mann_whitney_logistic"; long_lists.contains(loss))
+    for (const std::size_t n : {100'000u, 1'000'000u})
+      add_row<float>({"threads/" + loss, Count::items, {.binary_labels = true}}, one_list(n), Clock::wall);
   return true;
 }();
 

@@ -101,9 +101,9 @@ struct ExpPerPair {
   template <class T>
   RANKGRAD_INLINE rg::Term<T> operator()(simd::Pack<T> d) const { return rg::pairwise::Logistic{}.template operator()<T>(d); }
 };
-/// The logistic pair losses by the engine that serves any function of a pair.
-template <class Weigh>
-struct GenericPairs {
+/// The logistic pair losses pair by pair, whatever is faster for long lists.
+template <class Phi, class Weigh>
+struct AllPairs {
   rg::Normalize normalize;
   bool classes;   ///< y > 0 against y <= 0
   Weigh weigh;
@@ -115,18 +115,20 @@ struct GenericPairs {
     T* labels = workspace.take<T>(list.size());
     for (std::size_t i = 0; i < list.size(); ++i) labels[i] = classes ? T(list.labels[i] > T(0)) : list.labels[i];
     const auto pairs = rg::pairwise::sort_by_label(list, labels, workspace);
-    return rg::pairwise::comparable_pairs(ExpPerPair{}, weigh(list, pairs, workspace), normalize, pairs, out, workspace);
+    return rg::pairwise::comparable_pairs(Phi{}, weigh(list, pairs, workspace), normalize, pairs, out, workspace);
   }
 };
 
 constexpr std::size_t longest_for_pairs = 10'000;
 
 template <class T>
-void append_generic_pairs(std::string_view loss, Methods<Lists<T>>& methods) {
+void append_all_pairs(std::string_view loss, Methods<Lists<T>>& methods) {
   const auto uniform = [](const auto&, const auto&, auto&) { return rg::pairwise::Uniform{}; };
   const auto by_ndcg = [](const auto& list, const auto& pairs, auto& workspace) { return rg::LambdaRank{}.weighting(list, pairs, workspace); };
   const auto add = [&](std::string_view name, rg::Normalize normalize, bool classes, auto weigh) {
-    if (loss == name) methods.push_back({"simd_exp", call<T>(GenericPairs<decltype(weigh)>{normalize, classes, weigh}), longest_for_pairs});
+    if (loss != name) return;
+    methods.push_back({"simd_exp", call<T>(AllPairs<ExpPerPair, decltype(weigh)>{normalize, classes, weigh}), longest_for_pairs});
+    methods.push_back({"simd_brute", call<T>(AllPairs<rg::pairwise::Logistic, decltype(weigh)>{normalize, classes, weigh}), longest_for_pairs});
   };
   add("pairwise/ranknet", rg::Normalize::mean, false, uniform);
   add("auc/mann_whitney_logistic", rg::Normalize::mean, true, uniform);
@@ -145,14 +147,18 @@ double copy_floor(const Lists<T>& lists, std::span<T> gradient) {
 
 /// Keys and sort alone: what any loss that orders its items pays first. Its "value" is the last item.
 template <class T>
-auto sort_by_score() {
-  return [workspace = std::make_shared<rg::Workspace>()](const Lists<T>& lists, std::span<T>) -> double {
-    const auto frame = workspace->frame();
-    const std::size_t n = lists.scores.size();
-    auto* order = workspace->take<std::uint32_t>(n);
-    for (std::size_t i = 0; i < n; ++i) order[i] = static_cast<std::uint32_t>(i);
-    simd::sort_descending(lists.scores.data(), order, n, *workspace);
-    return static_cast<double>(order[n - 1]);
+auto sort_by(std::vector<T> Lists<T>::*key) {
+  return [key, workspace = std::make_shared<rg::Workspace>()](const Lists<T>& lists, std::span<T>) -> double {
+    double last = 0;
+    for (std::size_t q = 0; q < lists.size(); ++q) {
+      const auto frame = workspace->frame();
+      const std::size_t first = lists.offsets[q], n = lists.offsets[q + 1] - first;
+      auto* order = workspace->take<std::uint32_t>(n);
+      for (std::size_t i = 0; i < n; ++i) order[i] = static_cast<std::uint32_t>(i);
+      simd::sort_descending((lists.*key).data() + first, order, n, *workspace);
+      last = static_cast<double>(order[n - 1]);
+    }
+    return last;
   };
 }
 
@@ -182,13 +188,14 @@ void append_for(std::string_view loss, Methods<Lists<T>>& methods) {
     return;
   }
   if constexpr (is_native) {
-    append_generic_pairs<T>(loss, methods);
+    append_all_pairs<T>(loss, methods);
     append_variant<T>(loss, methods);
     if (loss.starts_with("listwise/") || loss.starts_with("pointwise/") || loss == "auc/mann_whitney_square")
       methods.push_back({"copy_floor", copy_floor<T>, ~std::size_t{0}, Compare::nothing});
   }
   with_loss(loss, [&](const auto& l) { methods.push_back({RANKGRAD_BUILD_NAME, call<T>(l)}); });
-  if (loss == "sort/by_score") methods.push_back({RANKGRAD_BUILD_NAME, sort_by_score<T>()});
+  if (loss == "sort/by_score") methods.push_back({RANKGRAD_BUILD_NAME, sort_by<T>(&Lists<T>::scores)});
+  if (loss == "sort/by_label") methods.push_back({RANKGRAD_BUILD_NAME, sort_by<T>(&Lists<T>::labels)});
   if (loss == "metric/ndcg") {
     const auto ndcg = [kept = std::make_shared<Kept<T>>()](const Lists<T>& lists, std::span<T>) {
       return kept->evaluator.metric(rg::Ndcg{}, batch_of(lists));

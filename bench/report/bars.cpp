@@ -41,7 +41,7 @@ class Bars {
     peers();
     builds();
   }
-  const std::vector<Bar>& all() const { return bars_; }
+  std::vector<Bar> take() && { return std::move(bars_); }
 
  private:
   void at_least(const char* what, double bar, Number measured) { bars_.push_back({what, true, bar, measured}); }
@@ -74,11 +74,8 @@ class Bars {
     at_least("ListMLE, n = 1e5, over std::sort and a scalar scan", 13, over("scalar", listmle, "100000"));
   }
 
-  /// ns per pair of brute force without an exp per pair; with `or_exp`, of the generic engine where there is none.
-  Number brute(const std::string& loss, const std::string& shape, bool or_exp = false) const {
-    const Number fast = problem(loss, shape).per_pair("simd_brute");
-    return fast || !or_exp ? fast : problem(loss, shape).per_pair("simd_exp");
-  }
+  /// ns per pair of the library's own pass over all pairs.
+  Number brute(const std::string& loss, const std::string& shape) const { return problem(loss, shape).per_pair("simd_brute"); }
 
   void pairs() {
     const std::string loss = "auc/mann_whitney_logistic/float";
@@ -94,7 +91,7 @@ class Bars {
   void near_linear() {
     const std::string loss = "auc/mann_whitney_logistic/float", n = "100000";
     const auto over_brute = [&](const std::string& of, const char* shape) {
-      return own(of, "100000") ? brute(of, "10000", true) / problem(of, shape).per_pair("rankgrad") : Number();
+      return own(of, "100000") ? brute(of, "10000") / problem(of, shape).per_pair("rankgrad") : Number();
     };
     at_least("logistic pairs, n = 1e4, over own brute force", 100, over_brute(loss, "10000"));
     at_least("logistic pairs, n = 1e5, over own brute force (extrapolated)", 1e3, over_brute(loss, "100000"));
@@ -156,7 +153,7 @@ class Bars {
 Json print_bars(const Results& results) {
   fmt::print("\nWhat it must reach\n\n{:<76}{:>9}{:>11}\n", "", "bar", "measured");
   Json json = Json::array();
-  for (const Bar& bar : Bars(results).all()) {
+  for (const Bar& bar : Bars(results).take()) {
     const bool met = bar.measured && (bar.at_least ? *bar.measured >= bar.bar : *bar.measured <= bar.bar);
     const char* verdict = !bar.measured ? "-" : met ? "met" : "not met";
     fmt::print("{:<76}{:>9}{:>11}  {}\n", bar.what, fmt::format("{} {:g}", bar.at_least ? ">=" : "<=", bar.bar),

@@ -10,8 +10,11 @@ Number limit(const Results& results, const Problem& problem) {
   // Logistic terms: one divide each, whatever becomes of the exponential and the logarithm.
   static const std::set<std::string> divides{"pairwise/ranknet", "pairwise/lambdarank", "pairwise/pairwise_softmax", "curriculum/ranknet",
                                              "auc/mann_whitney_logistic", "bradley_terry/bradley_terry"};
-  // Losses that order their items: keys and the sort.
-  static const std::set<std::string> sorts{"plackett_luce/listmle", "auc/mann_whitney_hinge", "auc/mann_whitney_squared_hinge", "metric/ndcg"};
+  // Losses that order their items: keys and the sort, or both sorts.
+  static const std::map<std::string, std::vector<std::string>> sorts{{"plackett_luce/listmle", {"by_label"}},
+                                                                     {"auc/mann_whitney_hinge", {"by_score"}},
+                                                                     {"auc/mann_whitney_squared_hinge", {"by_score"}},
+                                                                     {"metric/ndcg", {"by_label", "by_score"}}};
   const auto own = problem.methods.find("rankgrad");
   if (own == problem.methods.end()) return {};
   if (divides.contains(loss)) {
@@ -19,7 +22,15 @@ Number limit(const Results& results, const Problem& problem) {
     const double pairs = own->second.per_pair > 0 ? own->second.total / own->second.per_pair : 0;
     return divide ? Number(*divide * pairs) : Number();
   }
-  if (sorts.contains(loss)) return results.at("sort/by_score/" + type, problem.shape).time("rankgrad");
+  if (const auto found = sorts.find(loss); found != sorts.end()) {
+    double total = 0;
+    for (const std::string& by : found->second) {
+      const Number time = results.at("sort/" + by + "/" + type, problem.shape).time("rankgrad");
+      if (!time) return {};
+      total += *time;
+    }
+    return total;
+  }
   if (loss == "triplet/triplet_log_sum_exp") {   // one exp for each direction of an entry
     const Number exp = results.ceiling("exp", type);
     return exp ? Number(2 * *exp * problem.length() * problem.length()) : Number();

@@ -68,10 +68,10 @@ std::string plot(const std::vector<const Problem*>& problems) {
 std::string plot_script(const Results& results) {
   std::string script =
       "set terminal svg size 960,560 dynamic font 'sans,14' background '#ffffff'\n"
-      "set logscale xy\nset format x '10^{%L}'\nset format y '%g'\n"
+      "set logscale xy\nset format x '10^{%L}'\nset format y '10^{%L}'\n"
       "set xlabel 'n, scores in the list'\nset ylabel 'ns per score'\n"
       "set grid xtics ytics lc rgb '#dddddd' lw 1 lt 1\nset border 3\nset tics nomirror\n"
-      "set key outside right top reverse Left width -2 samplen 2\n";
+      "set xrange [5:*]\nset key outside right top reverse Left width -2 samplen 2\n";
   const auto& all = results.problems;
   for (std::size_t begin = 0, end; begin < all.size(); begin = end) {
     std::vector<const Problem*> sizes;
