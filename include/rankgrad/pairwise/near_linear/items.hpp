@@ -10,8 +10,12 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
 
-/// Which pairs are compared: label > 0 with all others, or every y_i > y_j.
-enum class Target { two_classes, graded };
+/// Which pairs are compared.
+enum class Target {
+  two_classes,   ///< label > 0 with all others
+  graded,        ///< every y_i > y_j
+  single         ///< one class: every item with every item
+};
 
 /// Scores are worked on in pieces of this many: a piece's moments are summed on their own and the pieces added in
 /// order, so that whoever computes the pieces, the bits are the same.
@@ -28,6 +32,7 @@ struct Items {
   /// The class of each lane, a whole number in T.
   RANKGRAD_INLINE Pack<T> class_of(Pack<T> label) const {
     if (target == Target::two_classes) return select(label > Pack<T>(T(0)), Pack<T>(T(1)), Pack<T>(T(0)));
+    if (target == Target::single) return Pack<T>(T(0));
     return label - Pack<T>(lowest_label);
   }
 };

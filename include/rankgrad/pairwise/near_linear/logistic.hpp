@@ -15,7 +15,7 @@
 #include <rankgrad/core/gradient_sink.hpp>
 #include <rankgrad/pairwise/near_linear/cost.hpp>
 #include <rankgrad/pairwise/near_linear/evaluate.hpp>
-#include <rankgrad/simd/ranking.hpp>
+#include <rankgrad/pairwise/near_linear/placement.hpp>
 
 #include <optional>
 
@@ -55,35 +55,6 @@ Classes<T> classes_of(const T* labels, std::size_t n, Target target) {
 }
 
 namespace detail {
-
-/// Numbers the bins that have items: id[b] rising, compact[i] the b of item i. One radix sort of the items by bin.
-template <Real T>
-Bins compact_bins(const Items<T>& items, const Scaling<T>& scaling, Terms terms, std::uint32_t* compact, double* id, Workspace& workspace) {
-  using namespace simd;
-  using Entry = simd::detail::SortEntry<decltype(simd::detail::descending_key(T(0)))>;
-  const auto frame = workspace.frame();
-  Entry* entries = workspace.take<Entry>(items.n);
-  with_terms(terms, [&](auto constant) {
-    for_each_pack<T>(items.n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-      alignas(64) T bin[lanes<T>];
-      store(bin, bin_of<constant()>(at.load(items.scores + i, T(0)), scaling).bin);
-      for (std::size_t l = 0; l < lanes<T> && i + l < items.n; ++l)
-        entries[i + l] = {simd::detail::descending_key(-bin[l]), static_cast<std::uint32_t>(i + l)};
-    });
-  });
-  entries = simd::detail::radix_sort(entries, workspace.take<Entry>(items.n), items.n);
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < items.n; ++i) {
-    if (i == 0 || entries[i].key != entries[i - 1].key) {
-      const std::uint32_t item = entries[i].index;
-      alignas(64) T bin[lanes<T>];
-      with_terms(terms, [&](auto constant) { store(bin, bin_of<constant()>(Pack<T>(items.scores[item]), scaling).bin); });
-      id[count++] = static_cast<double>(bin[0]);
-    }
-    compact[entries[i].index] = static_cast<std::uint32_t>(count - 1);
-  }
-  return {count, id};
-}
 
 /// Weight of the comparable pairs, from the moments of degree 0.
 template <Real T>
@@ -173,8 +144,7 @@ template <Real T>
 Outcome by_sorting(const Items<T>& items, const Grid<T>& grid, double sigma, Normalize normalize, const GradientSink<T>& out,
                    Workspace& workspace) {
   const std::size_t cells = items.classes * grid.bins.count, n = items.n;
-  // Runs of 64 items for a cell, if they are evenly spread: a larger piece where there are many cells.
-  const std::size_t size = std::max(piece_size, std::bit_ceil(64 * cells)), pieces = (n + size - 1) / size;
+  const std::size_t size = sorted_piece_size(cells), pieces = (n + size - 1) / size;
   const Series<T> series(cells, out.hess != nullptr, workspace);
   T* u = workspace.take<T>(n);
   std::uint32_t *place = workspace.take<std::uint32_t>(n), *begins = workspace.take<std::uint32_t>(pieces * (cells + 2));
@@ -210,43 +180,20 @@ template <Real T>
 std::optional<Contribution<T>> logistic(const ListView<T>& list, double sigma, Target target, Normalize normalize,
                                         const GradientSink<T>& out, Workspace& workspace, Path path = Path::automatic) {
   const std::size_t n = list.size();
-  const Scaling<T> scaling(sigma);
-  if (path == Path::pairs || n < 2 || (path == Path::automatic && n < always_pairs<T>) || !scaling.usable()) return {};
-  const T* scores = list.scores.data();
-  const Range<T> range = range_of(scores, n);
-  Grid<T> grid{scaling, Terms::exact, T(0), {}};
-  if (!range.finite || !scaling.terms_for(std::max(-range.low, range.high), grid.terms)) return {};
+  if (path == Path::pairs || n < 2 || (path == Path::automatic && n < always_pairs<T>)) return {};
+  auto placed = place_on_grid(list.scores.data(), n, sigma);
+  if (!placed) return {};
   const Classes<T> classes = classes_of(list.labels.data(), n, target);
   if (classes.classes < 2) return {};
-  const Items<T> items{scores, list.labels.data(), list.weights.empty() ? nullptr : list.weights.data(), n, target, classes.lowest,
-                       classes.classes};
-
-  T bound[2];
-  with_terms(grid.terms, [&](auto terms) {
-    alignas(64) T lane[2][simd::lanes<T>];
-    simd::store(lane[0], bin_of<terms()>(Pack<T>(range.low), scaling).bin);
-    simd::store(lane[1], bin_of<terms()>(Pack<T>(range.high), scaling).bin);
-    // Rebinned bins may come out one lower or higher than order demands: by the rounding of u, at the borders.
-    bound[0] = lane[0][0] - T(terms() == Terms::rebinned);
-    bound[1] = lane[1][0] + T(terms() == Terms::rebinned);
-  });
-  grid.first = bound[0];
-  const double span = static_cast<double>(bound[1]) - static_cast<double>(bound[0]) + 1;
-  const Shape shape{static_cast<double>(n), classes.pairs, static_cast<double>(items.classes), span, items.weights != nullptr};
+  const Items<T> items{list.scores.data(), list.labels.data(), list.weights.empty() ? nullptr : list.weights.data(), n, target,
+                       classes.lowest, classes.classes};
+  const Shape shape{static_cast<double>(n), classes.pairs, static_cast<double>(items.classes), placed->span, items.weights != nullptr};
   if (path == Path::automatic) path = choose<T>(shape);
   if (path == Path::pairs || (path == Path::registers && !fits_registers(shape))) return {};
 
   const auto frame = workspace.frame();
-  const bool dense = span * shape.classes <= std::min(std::max(1024.0, shape.items / 16), 0x1p22);   // cells are whole numbers in T
-  double* id = workspace.take<double>(dense ? static_cast<std::size_t>(span) : n);
-  if (dense) {
-    grid.bins = {static_cast<std::size_t>(span), id};
-    for (std::size_t b = 0; b < grid.bins.count; ++b) id[b] = static_cast<double>(b);
-  } else {
-    std::uint32_t* compact = workspace.take<std::uint32_t>(n);
-    grid.bins = detail::compact_bins(items, scaling, grid.terms, compact, id, workspace);
-    grid.compact = compact;
-  }
+  list_bins(items, *placed, workspace);
+  const Grid<T>& grid = placed->grid;
   const detail::Outcome outcome = path == Path::registers ? detail::by_registers(items, grid, sigma, normalize, out, workspace)
                                                           : detail::by_sorting(items, grid, sigma, normalize, out, workspace);
   return Contribution<T>{static_cast<T>(outcome.value), outcome.valid};

@@ -83,7 +83,9 @@ class Sweep {
   using DegreeRow = Row<row<T>>;
 
  public:
-  Sweep(const Bins& bins, const FarField<T>& far) : bins_(bins), far_(far), tables_(Tables<T>::get()) {}
+  /// alone[b], where given: bin b adds nothing to its own curvature, which the caller does pair by pair.
+  Sweep(const Bins& bins, const FarField<T>& far, const std::uint8_t* alone = nullptr)
+      : bins_(bins), far_(far), alone_(alone), tables_(Tables<T>::get()) {}
 
   /// Adds sign * (the potential of the sources) to the coefficients of the targets, and the curvature to theirs.
   /// Returns sum l(target - source) for Side::better.
@@ -111,7 +113,7 @@ class Sweep {
       DegreeRow potential, curvature, values;
       for (std::size_t a = window; a < bins_.count && bins_.id[a] - here <= R; ++a)
         near<side, with_curvature>(static_cast<std::size_t>(static_cast<int>(here - bins_.id[a]) + R), sources + a * row<T>,
-                                   potential, curvature, values);
+                                   !(alone_ && a == b && alone_[b]), potential, curvature, values);
       if (side == Side::better) near_value.add_product(values, DegreeRow(target));
       if (far) {
         const FarRow above(far_.above + b * far_row<T>);
@@ -191,14 +193,14 @@ class Sweep {
   }
 
   template <Side side, bool with_curvature>
-  RANKGRAD_INLINE void near(std::size_t distance, const double* source, DegreeRow& potential, DegreeRow& curvature,
+  RANKGRAD_INLINE void near(std::size_t distance, const double* source, bool bends, DegreeRow& potential, DegreeRow& curvature,
                             DegreeRow& values) const {
     if (source[0] == 0) return;
     const auto& slopes = side == Side::better ? tables_.slope[distance] : tables_.other_slope[distance];
     for (std::size_t l = 0; l < m; ++l) {
       potential.add(source[l], slopes[l]);
       if constexpr (side == Side::better) values.add(source[l], tables_.value[distance][l]);
-      if constexpr (with_curvature) curvature.add(source[l], tables_.curvature[distance][l]);
+      if (with_curvature && bends) curvature.add(source[l], tables_.curvature[distance][l]);
     }
   }
 
@@ -236,6 +238,7 @@ class Sweep {
 
   Bins bins_;
   FarField<T> far_;
+  const std::uint8_t* alone_;
   const Tables<T>& tables_;
 };
 

@@ -1,0 +1,77 @@
+// rankgrad/pairwise/near_linear/placement.hpp: which bins of the grid a list needs.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <rankgrad/pairwise/near_linear/moments.hpp>
+#include <rankgrad/simd/sorting.hpp>
+
+#include <optional>
+
+namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
+
+/// How many items of a sorted piece: runs of 64 for a cell, if they are evenly spread.
+inline std::size_t sorted_piece_size(std::size_t cells) { return std::max(piece_size, std::bit_ceil(64 * cells)); }
+
+template <Real T>
+struct Placement {
+  Grid<T> grid;
+  double span = 1;   ///< bins from the lowest to the highest score
+};
+
+/// Nothing where a score is not finite, or where sigma times a score is beyond what bins.hpp can represent.
+template <Real T>
+std::optional<Placement<T>> place_on_grid(const T* scores, std::size_t n, double sigma) {
+  const Scaling<T> scaling(sigma);
+  if (n == 0 || !scaling.usable()) return {};
+  const Range<T> range = range_of(scores, n);
+  Grid<T> grid{scaling, Terms::exact, T(0), {}};
+  if (!range.finite || !scaling.terms_for(std::max(-range.low, range.high), grid.terms)) return {};
+  T bound[2];
+  with_terms(grid.terms, [&](auto terms) {
+    alignas(64) T lane[2][simd::lanes<T>];
+    simd::store(lane[0], bin_of<terms()>(Pack<T>(range.low), scaling).bin);
+    simd::store(lane[1], bin_of<terms()>(Pack<T>(range.high), scaling).bin);
+    // Rebinned bins may come out one lower or higher than order demands: by the rounding of u, at the borders.
+    bound[0] = lane[0][0] - T(terms() == Terms::rebinned);
+    bound[1] = lane[1][0] + T(terms() == Terms::rebinned);
+  });
+  grid.first = bound[0];
+  return Placement<T>{grid, static_cast<double>(bound[1]) - static_cast<double>(bound[0]) + 1};
+}
+
+/// Numbers the bins that have items: id[b] rising, compact[i] the b of item i.
+template <Real T>
+Bins compact_bins(const Items<T>& items, const Scaling<T>& scaling, Terms terms, std::uint32_t* compact, double* id, Workspace& workspace) {
+  const auto frame = workspace.frame();
+  T* bin = workspace.take<T>(items.n);
+  std::uint32_t* order = workspace.take<std::uint32_t>(items.n);
+  with_terms(terms, [&](auto constant) {
+    simd::for_each_pack<T>(items.n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+      at.store(bin + i, bin_of<constant()>(at.load(items.scores + i, T(0)), scaling).bin);
+    });
+  });
+  simd::rank_descending(bin, order, items.n, workspace);
+  std::size_t count = 0;
+  for (std::size_t r = items.n; r-- > 0; compact[order[r]] = static_cast<std::uint32_t>(count - 1))
+    if (count == 0 || static_cast<double>(bin[order[r]]) != id[count - 1]) id[count++] = static_cast<double>(bin[order[r]]);
+  return {count, id};
+}
+
+/// Fills in the bins: all from the lowest to the highest, or, where those are far more than the items, the ones in use.
+template <Real T>
+void list_bins(const Items<T>& items, Placement<T>& placed, Workspace& workspace) {
+  Grid<T>& grid = placed.grid;
+  const double n = static_cast<double>(items.n), cells = placed.span * static_cast<double>(items.classes);
+  const bool dense = cells <= std::min(std::max(1024.0, n / 16), 0x1p22);   // cells are whole numbers in T
+  double* id = workspace.take<double>(dense ? static_cast<std::size_t>(placed.span) : items.n);
+  if (dense) {
+    grid.bins = {static_cast<std::size_t>(placed.span), id};
+    for (std::size_t b = 0; b < grid.bins.count; ++b) id[b] = static_cast<double>(b);
+  } else {
+    std::uint32_t* compact = workspace.take<std::uint32_t>(items.n);
+    grid.bins = compact_bins(items, grid.scaling, grid.terms, compact, id, workspace);
+    grid.compact = compact;
+  }
+}
+
+}  // namespace rankgrad::pairwise::near_linear
