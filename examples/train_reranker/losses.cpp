@@ -10,6 +10,7 @@
 #include <rankgrad/bradley_terry/win_tie.hpp>
 #include <rankgrad/curriculum/curriculum.hpp>
 #include <rankgrad/curriculum/difficulty.hpp>
+#include <rankgrad/listwise/approx_ndcg.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/pairwise/hinge.hpp>
 #include <rankgrad/pairwise/lambdarank.hpp>
@@ -64,6 +65,7 @@ const std::array losses{
     entry<[](const Step&) { return rg::LambdaRank{.k = 10}; }>("pairwise", "RankNet weighted by the change of NDCG@10"),
     entry<[](const Step&) { return rg::Softmax{}; }>("listwise", "softmax cross-entropy over the list"),
     entry<[](const Step&) { return rg::ListNet{}; }>("listwise", "cross-entropy between softmaxes of labels and scores"),
+    entry<[](const Step&) { return rg::ApproxNdcg{.temperature = 1}; }>("listwise", "NDCG of smooth ranks"),
     entry<[](const Step&) { return rg::ListMle{}; }>("plackett-luce", "likelihood of the order by label"),
     entry<[](const Step&) { return rg::ListMle{.position_weight = rg::PositionWeight::p_list_mle()}; }>(
         "plackett-luce", "the same, the top places weighing more", "p_listmle"),

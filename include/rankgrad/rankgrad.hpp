@@ -9,6 +9,8 @@
 #include <rankgrad/core/random.hpp>
 
 // Losses of single items, of pairs, of whole lists.
+#include <rankgrad/listwise/approx_ndcg.hpp>
+#include <rankgrad/listwise/approximate_ranks.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/pairwise/hinge.hpp>
 #include <rankgrad/pairwise/lambdarank.hpp>

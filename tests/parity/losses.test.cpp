@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 
 #include <rankgrad/core/evaluate.hpp>
+#include <rankgrad/listwise/approx_ndcg.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/pairwise/hinge.hpp>
 #include <rankgrad/pairwise/lambdarank.hpp>
@@ -125,6 +126,7 @@ void with_losses(const LossCase& c, Use use) {
     }
     case Loss::sigmoid_cross_entropy: return use(rg::SigmoidCrossEntropy{.normalize = sum}, rg::SigmoidCrossEntropy{.normalize = mean});
     case Loss::squared_error: return use(rg::MeanSquaredError{.normalize = sum}, rg::MeanSquaredError{.normalize = mean});
+    case Loss::approx_ndcg: return use(rg::ApproxNdcg{.temperature = 1 / c.sigma}, rg::ApproxNdcg{.temperature = 1 / c.sigma});
   }
 }
 

@@ -10,7 +10,7 @@
 
 namespace test::peers {
 
-enum class Loss { hinge, logistic, soft_zero_one, lambdarank, softmax, listnet, listmle, p_listmle, sigmoid_cross_entropy, squared_error };
+enum class Loss { hinge, logistic, soft_zero_one, lambdarank, softmax, listnet, listmle, p_listmle, sigmoid_cross_entropy, squared_error, approx_ndcg };
 
 /// How the peer puts terms and lists together; the test does it with values of single lists.
 enum class Reduce {
@@ -50,6 +50,11 @@ struct LossCase {
 };
 
 inline const std::vector<LossCase> loss_cases{
+    {.peer = "allegro/allRank", .id = "allrank-approx-ndcg-01", .loss = Loss::approx_ndcg, .reduce = Reduce::mean_of_lists,
+     .lists = {{.scores = {0.5, 0.3, 0.5}, .labels = {0.5, 0.3, 0.5}}}, .expected = {-0.8499219417}, .relative = 1e-06},
+    {.peer = "allegro/allRank", .id = "allrank-approx-ndcg-02", .loss = Loss::approx_ndcg, .reduce = Reduce::mean_of_lists,
+     .lists = {{.scores = {0.5, 0.3, 0.5, 1}, .labels = {0.5, 0.3, 0.5, -1}, .mask = {1, 1, 1, 0}}}, .expected = {-0.8499219417},
+     .relative = 1e-06},
     {.peer = "allegro/allRank", .id = "allrank-lambda-loss-05", .loss = Loss::logistic, .reduce = Reduce::sum,
      .lists = {{.scores = {0.5, 0.3, 0.5}, .labels = {0.5, 0.3, 0.5}}}, .expected = {1.1962778568}, .relative = 1e-06},
     {.peer = "allegro/allRank", .id = "allrank-listmle-01", .loss = Loss::listmle, .reduce = Reduce::mean_of_lists,
@@ -331,6 +336,25 @@ inline const std::vector<LossCase> loss_cases{
      .hessian_factor = 2, .lists = {{.scores = {0, 0.1}, .labels = {0, 1}}, {.scores = {0, 0.1}, .labels = {0, 1}}},
      .list_weights = {2, 0}, .gradient = {2.06611, -2.06611, 0, 0}, .hessian = {2.169331, 2.169331, 0, 0}, .relative = 0.0001,
      .absolute = 1e-05},
+    {.peer = "google/rax", .id = "rax-approx-ndcg-metric-01", .loss = Loss::approx_ndcg, .reduce = Reduce::per_list_sum,
+     .lists = {{.scores = {-1, 1, 0}, .labels = {0, 0, 1}}}, .expected = {-0.63092977},
+     .gradient = {0.03763788, 0.03763788, -0.07527576}, .absolute = 1e-7},
+    {.peer = "tensorflow/ranking", .id = "tfr-approx-ndcg-01", .loss = Loss::approx_ndcg, .reduce = Reduce::sum, .sigma = 10,
+     .lists = {{.scores = {1.4, -2.8, -0.4}, .labels = {0, 2, 1}}, {.scores = {0, 1.8, 10.2}, .labels = {1, 0, -1}, .mask = {1, 1, 0}},
+               {.scores = {1, 1.2, -3.2}, .labels = {0, 0, 0}}},
+     .expected = {-1.2178124250071773}},
+    {.peer = "tensorflow/ranking", .id = "tfr-approx-ndcg-02", .loss = Loss::approx_ndcg, .reduce = Reduce::sum, .sigma = 10,
+     .lists = {{.scores = {1.4, -2.8, -0.4}, .labels = {0, 2, 1}}, {.scores = {0, 1.8, 10.2}, .labels = {1, 0, -1}, .mask = {1, 1, 0}},
+               {.scores = {1, 1.2, -3.2}, .labels = {0, 0, 0}}},
+     .list_weights = {2, 1, 1}, .expected = {-1.8046950964428974}},
+    {.peer = "tensorflow/ranking", .id = "tfr-approx-ndcg-04", .loss = Loss::approx_ndcg, .reduce = Reduce::per_list_sum,
+     .lists = {{.scores = {1, 3, 2}, .labels = {0, 0, 1}, .mask = {1, 0, 1}}}, .expected = {-0.8460098300184329}},
+    {.peer = "tensorflow/ranking", .id = "tfr-approx-ndcg-06", .loss = Loss::approx_ndcg, .reduce = Reduce::per_list_sum,
+     .lists = {{.scores = {1, 3, 2}, .labels = {0, 0, 1}, .weights = {2, 3, 4}}, {.scores = {1, 3}, .labels = {0, 2}}},
+     .expected = {-0.63093, -0.922917}, .absolute = 2e-6},
+    {.peer = "tensorflow/ranking", .id = "tfr-approx-ndcg-08", .loss = Loss::approx_ndcg, .reduce = Reduce::mean_of_lists, .sigma = 10,
+     .lists = {{.scores = {0.6, 0.8}, .labels = {1, 0}}, {.scores = {0.5, 0.8, 0.4}, .labels = {0, 1, 0}}},
+     .expected = {-0.80536866}, .absolute = 1e-6},
 };
 
 }  // namespace test::peers

@@ -3,6 +3,7 @@
 
 #include "properties/every_loss.hpp"
 
+#include <rankgrad/listwise/approx_ndcg.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 
 namespace test {
@@ -46,6 +47,30 @@ struct Oracle<rg::ListNet> {
   static constexpr Traits traits{.shift_invariant = true, .exact_curvature = true, .constant_without_order = false};
   static long double value(const rg::ListNet& loss, const Definition& list) {
     return cross_entropy(list, softmax_of(list.labels, loss.label_temperature), loss.temperature, loss.normalize);
+  }
+};
+
+template <>
+struct Oracle<rg::ApproxNdcg> {
+  static std::vector<rg::ApproxNdcg> instances() {
+    return {{}, {.temperature = 1}, {.temperature = 2.5, .gain = rg::Gain::linear, .discount = rg::Discount::reciprocal}};
+  }
+  static constexpr Traits traits{.shift_invariant = true};
+  static long double value(const rg::ApproxNdcg& loss, const Definition& list) {
+    const auto discount = [&](long double rank) { return loss.discount == rg::Discount::log2 ? 1 / log2l(1 + rank) : 1 / rank; };
+    std::vector<long double> gains;
+    long double dcg = 0, ideal = 0;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      long double rank = 1;
+      for (std::size_t j = 0; j < list.size(); ++j)
+        if (j != i) rank += sigmoid((list.scores[j] - list.scores[i]) / static_cast<long double>(loss.temperature));
+      const long double y = std::max(list.labels[i], 0.0L);
+      gains.push_back(list.weights[i] * (loss.gain == rg::Gain::exponential ? exp2l(y) - 1 : y));
+      dcg += gains.back() * discount(rank);
+    }
+    std::sort(gains.rbegin(), gains.rend());
+    for (std::size_t r = 0; r < gains.size(); ++r) ideal += gains[r] * discount(static_cast<long double>(r + 1));
+    return ideal > 0 ? -dcg / ideal : 0;
   }
 };
 

@@ -1,0 +1,194 @@
+// rankgrad/listwise/approximate_ranks.hpp: losses of smooth ranks: every comparison of two items is a sigmoid.
+// SPDX-License-Identifier: MIT
+//
+//   r_i = 1/2 + sum_j sigma(z_ji),   z_ji = (s_j - s_i) / T,   over all j: the item itself adds the other half
+//   L   = sum_i phi_i(r_i)           over the items that count (those with a gain)
+//
+// With c_i = phi_i'(r_i) and the bell sigma'(z) = sigma(z) sigma(-z), which is even:
+//
+//   dL/ds_k = (1/T) [ sum_{i != k} c_i sigma'(z_ki) - c_k sum_{j != k} sigma'(z_jk) ]  =  (1/T) [ C_k - c_k B_k ]
+//
+// Second derivative, from |sigma''| <= sigma', sigma' <= 1/4 and |phi_i''| <= 2 c_i (which the callers' phi fulfil):
+//
+//   |d2L/ds_k2| <= (1/T^2) [ (3/2) C_k + c_k B_k + |phi_k''| B_k^2 ]
+//
+// One row per item that counts: sum of the sigmoids, which gives r_i and c_i; its bells are kept in scratch meanwhile and
+// then added, times c_i, to the columns. So a pair costs one division, and O(n) memory.
+//
+//   m = e^{-|z|},  sigma(z) = min(e^z, 1) / (1 + m),  sigma'(z) = m / (1 + m)^2
+//
+// Where the scores lie within e^80 (double: e^700) of each other, e^z and e^-z are products of two numbers, one of each
+// item, made once, in double: no exp per pair, and nothing is denormal. Wider lists take one exp per pair.
+//
+// Read first: simd/rows.hpp. Reader's map: RankSlope (phi), Factors and Differences (a pair), rank_rows, smooth_ranks.
+#pragma once
+
+#include <rankgrad/core/concepts.hpp>
+#include <rankgrad/core/validate.hpp>
+#include <rankgrad/simd/math.hpp>
+#include <rankgrad/simd/rows.hpp>
+
+#include <utility>
+
+namespace rankgrad::inline RANKGRAD_ABI::listwise {
+
+/// phi(r), phi'(r) >= 0 and -phi''(r) >= 0 of one item.
+struct RankSlope {
+  double value, slope, bend;
+};
+
+/// m and min(e^z, 1) for z = (s_j - s_i) / T from e^{+-(s - centre) / T} of both items.
+template <Real T>
+struct Factors {
+  const T *up, *down;
+
+  struct Row {
+    simd::Pack<T> up, down;
+  };
+  Row row(std::size_t i) const { return {simd::Pack<T>(up[i]), simd::Pack<T>(down[i])}; }
+  RANKGRAD_INLINE std::pair<simd::Pack<T>, simd::Pack<T>> operator()(const Row& row, std::size_t j) const {
+    const simd::Pack<T> x = simd::load(up + j) * row.down, inverse = simd::load(down + j) * row.up;
+    return {simd::min(x, inverse), simd::min(x, simd::Pack<T>(T(1)))};
+  }
+};
+
+/// The same from the scores themselves: any range, and NaN shows.
+template <Real T>
+struct Differences {
+  const T* scores;
+  T inverse_temperature;
+
+  simd::Pack<T> row(std::size_t i) const { return simd::Pack<T>(scores[i]); }
+  RANKGRAD_INLINE std::pair<simd::Pack<T>, simd::Pack<T>> operator()(simd::Pack<T> own, std::size_t j) const {
+    const simd::Pack<T> z = (simd::load(scores + j) - own) * simd::Pack<T>(inverse_temperature);
+    const simd::Pack<T> m = simd::exp_nonpositive<T>(-simd::abs(z));
+    return {m, simd::select(z < simd::Pack<T>(T(0)), m, simd::Pack<T>(T(1)))};
+  }
+};
+
+/// What the rows leave: C by column, and c, B and -phi'' by row, where a row is an item that counts.
+template <Real T>
+struct RankSums {
+  T* column;                     ///< of the rows since the last flush
+  double* columns;               ///< C_k
+  double *slope, *bells, *bend;  ///< c_i, B_i, -phi_i''; `bend` may be null
+};
+
+/// Rows of the items counted[first .. first + rows). Returns their part of the loss.
+template <std::size_t rows, Real T, class Pair, class Phi>
+double rank_rows(const Pair& pair, const Phi& phi, std::size_t n, const std::uint32_t* counted, std::size_t first,
+                 const RankSums<T>& sums, T* bells) {
+  using namespace simd;
+  const std::size_t stride = n + 64 / sizeof(T);   // a row of bells, with its padding
+  const auto own = [&]<std::size_t... r>(std::index_sequence<r...>) {
+    return std::array{pair.row(counted[first + r])...};
+  }(std::make_index_sequence<rows>());
+
+  double ranks[rows];
+  BlockedSum<T> rank[rows];
+  const Pack<T> one(T(1));
+  const auto step = [&](std::size_t j, Pack<T> present) RANKGRAD_INLINE {
+    for (std::size_t r = 0; r < rows; ++r) {
+      const auto [m, head] = pair(own[r], j);
+      const Pack<T> inverse = present / (one + m);
+      rank[r].add(head * inverse);
+      store(bells + r * stride + j, m * inverse * inverse);
+    }
+  };
+  std::size_t j = 0;
+  for (; j + lanes<T> <= n; j += lanes<T>) step(j, one);
+  if (j < n) step(j, Part<T>{n - j}.load_ones());
+
+  double value = 0;
+  Pack<T> weight[rows];
+  for (std::size_t r = 0; r < rows; ++r) {
+    bells[r * stride + counted[first + r]] = T(0);   // an item does not move itself
+    ranks[r] = 0.5 + rank[r].total();
+    const RankSlope at = phi(first + r, ranks[r]);
+    value += at.value;
+    sums.slope[first + r] = at.slope;
+    if (sums.bend) sums.bend[first + r] = at.bend;
+    weight[r] = Pack<T>(static_cast<T>(at.slope));
+  }
+  BlockedSum<T> bell[rows];
+  for (j = 0; j < n; j += lanes<T>) {
+    Pack<T> column = load(sums.column + j);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const Pack<T> b = load(bells + r * stride + j);
+      column = fma(weight[r], b, column);
+      bell[r].add(b);
+    }
+    store(sums.column + j, column);
+  }
+  for (std::size_t r = 0; r < rows; ++r) sums.bells[first + r] = bell[r].total();
+  return value;
+}
+
+template <Real T, class Pair, class Phi>
+double all_rank_rows(const Pair& pair, const Phi& phi, std::size_t n, const std::uint32_t* counted, std::size_t m,
+                     const RankSums<T>& sums, Workspace& workspace) {
+  constexpr std::size_t rows_per_flush = 256, together = 4;
+  const auto frame = workspace.frame();
+  T* bells = workspace.take<T>(together * (n + 64 / sizeof(T)));
+  double value = 0;
+  for (std::size_t i = 0; i < m;) {
+    for (const std::size_t end = std::min(m, i + rows_per_flush); i < end;) {
+      const bool several = i + together <= end;
+      value += several ? rank_rows<together>(pair, phi, n, counted, i, sums, bells) : rank_rows<1>(pair, phi, n, counted, i, sums, bells);
+      i += several ? together : 1;
+    }
+    for (std::size_t k = 0; k < n; ++k) sums.columns[k] += static_cast<double>(std::exchange(sums.column[k], T(0)));
+  }
+  return value;
+}
+
+/// L over the m items `counted`, phi(c, r) the terms of the c-th of them. Gradient and the bound of the curvature go to
+/// the sink.
+template <Real T, class Phi>
+double smooth_ranks(std::span<const T> scores, double temperature, const std::uint32_t* counted, std::size_t m, const Phi& phi,
+                    const GradientSink<T>& out, Workspace& workspace) {
+  using namespace simd;
+  const auto frame = workspace.frame();
+  const std::size_t n = scores.size();
+  const double inverse = 1 / temperature;
+  const RankSums<T> sums{workspace.take<T>(n, T(0)), workspace.take<double>(n, 0.0), workspace.take<double>(m),
+                         workspace.take<double>(m), out.hess ? workspace.take<double>(m) : nullptr};
+  Pack<T> high(scores[0]), low(scores[0]);
+  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+    const Pack<T> s = at.load(&scores[i], scores[0]);
+    high = larger(high, s);
+    low = select(s < low, s, low);
+  });
+  const double highest = static_cast<double>(simd::highest(high)), lowest = -static_cast<double>(simd::highest(Pack<T>(-low)));
+  T* padded = workspace.take<T>(n, T(0));
+  bool finite = true;   // NaN hides from a maximum
+  for (std::size_t i = 0; i < n; ++i) finite = finite && is_finite(padded[i] = scores[i]);
+  double value = 0;
+  if (finite && (highest - lowest) * inverse <= (sizeof(T) == 4 ? 80 : 700)) {
+    T *up = workspace.take<T>(n, T(1)), *down = workspace.take<T>(n, T(1));
+    const double centre = lowest + (highest - lowest) / 2;
+    for (std::size_t i = 0; i < n; i += lanes<double>) {
+      alignas(64) double z[lanes<double>], e[lanes<double>];
+      const std::size_t end = std::min(lanes<double>, n - i);
+      for (std::size_t l = 0; l < lanes<double>; ++l) z[l] = (static_cast<double>(padded[i + (l < end ? l : 0)]) - centre) * inverse;
+      const Pack<double> x = load(z), small = exp_nonpositive<double>(-abs(x));
+      store(e, select(x < Pack<double>(0.0), small, Pack<double>(1.0) / small));
+      for (std::size_t l = 0; l < end; ++l) up[i + l] = static_cast<T>(e[l]), down[i + l] = static_cast<T>(1 / e[l]);
+    }
+    value = all_rank_rows(Factors<T>{up, down}, phi, n, counted, m, sums, workspace);
+  } else {
+    value = all_rank_rows(Differences<T>{padded, static_cast<T>(inverse)}, phi, n, counted, m, sums, workspace);
+  }
+  if (out.hess)
+    for (std::size_t k = 0; k < n; ++k) out.hess[k] += out.scale * static_cast<T>(1.5 * sums.columns[k] * inverse * inverse);
+  for (std::size_t c = 0; c < m; ++c) {
+    const std::size_t i = counted[c];
+    const double pull = sums.slope[c] * sums.bells[c];
+    sums.columns[i] -= pull;
+    if (out.hess) out.hess[i] += out.scale * static_cast<T>((pull + sums.bend[c] * sums.bells[c] * sums.bells[c]) * inverse * inverse);
+  }
+  for (std::size_t k = 0; k < n; ++k) out.grad[k] += out.scale * static_cast<T>(sums.columns[k] * inverse);
+  return value;
+}
+
+}  // namespace rankgrad::listwise
