@@ -9,6 +9,27 @@
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
+namespace listwise {
+
+/// phi(r) = -G D(r) for a gain G: what an item loses by standing on rank r.
+struct DiscountedGain {
+  Discount discount;
+
+  template <class S>
+  RankTerm<S> operator()(simd::Pack<S> rank, simd::Pack<S> gain) const {
+    using Pack = simd::Pack<S>;
+    if (discount == Discount::reciprocal) {
+      const Pack d = Pack(S(1)) / rank, value = gain * d, slope = value * d;
+      return {-value, slope, Pack(S(2)) * slope * d};
+    }
+    const Pack y = rank + Pack(S(1)), inverse = Pack(S(1)) / (y * simd::log_positive<S>(y));   // 1 / (y ln y)
+    const Pack d = Pack(S(0.69314718055994530942)) * y * inverse, slope = gain * d * inverse;   // D = ln 2 / ln y
+    return {-(gain * d), slope, slope * (Pack(S(1)) / y + Pack(S(2)) * inverse)};
+  }
+};
+
+}  // namespace listwise
+
 /// ApproxNDCG: minus the NDCG in which every rank is a sum of sigmoids.
 ///
 ///   L(s, y)   = -(1 / IDCG) sum_i w_i G(y_i) D(r_i),   r_i = 1 + sum_{j != i} sigma((s_j - s_i) / T)
@@ -42,31 +63,29 @@ struct ApproxNdcg {
   Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
     const std::size_t n = checked_size(list);
     const auto frame = workspace.frame();
-    std::uint32_t* counted = workspace.take<std::uint32_t>(n);
-    double *gains = workspace.take<double>(n), *discounts = workspace.take<double>(n);
-    const double shift = gain_shift(gain, metric::highest_label(list, {}));
-    std::size_t m = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const double g = static_cast<double>(list.weight(i)) * metric::graded_gain(gain, static_cast<double>(list.labels[i]), shift);
-      if (!(g > 0)) continue;
-      counted[m] = static_cast<std::uint32_t>(i);
-      gains[m++] = g;
-    }
-    fill_discounts(discount, 0, discounts, m);
-    const double ideal = metric::ideal_discounted_gain(gains, m, discounts, m, workspace);
-    if (!(ideal > 0)) return {};
-    const auto phi = [this, gains, ideal](std::size_t c, double rank) { return discounted(-gains[c] / ideal, rank); };
-    return {T(listwise::smooth_ranks(list.scores, temperature, counted, m, phi, out, workspace)), true};
+    listwise::Counted counted{0, workspace.take<std::uint32_t>(n), workspace.take<double>(n, 0.0)};
+    if (!count(list, counted, workspace)) return {};
+    const double value = listwise::smooth_ranks(list.scores, temperature, counted, listwise::DiscountedGain{discount}, out, workspace);
+    return {static_cast<T>(value), true};
   }
 
-  /// factor D(r), its slope by r, and minus its second derivative, for a factor < 0.
-  listwise::RankSlope discounted(double factor, double rank) const {
-    if (discount == Discount::reciprocal) {
-      const double d = 1 / rank;
-      return {factor * d, -factor * d * d, -2 * factor * d * d * d};
+  /// Finds the items that gain something, and what they gain of the ideal DCG. False: there is none.
+  template <Real T>
+  bool count(const ListView<T>& list, listwise::Counted& counted, Workspace& workspace) const {
+    const double shift = gain_shift(gain, metric::highest_label(list, {}));
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const double g = static_cast<double>(list.weight(i)) * metric::graded_gain(gain, static_cast<double>(list.labels[i]), shift);
+      if (!(g > 0)) continue;
+      counted.items[counted.n] = static_cast<std::uint32_t>(i);
+      counted.gains[counted.n++] = g;
     }
-    const double y = 1 + rank, log = std::log(y), d = 0.69314718055994530942 / log, slope = -factor * d / (y * log);
-    return {factor * d, slope, slope * (1 + 2 / log) / y};
+    const auto frame = workspace.frame();
+    double* discounts = workspace.take<double>(counted.n);
+    fill_discounts(discount, 0, discounts, counted.n);
+    const double ideal = metric::ideal_discounted_gain(counted.gains, counted.n, discounts, counted.n, workspace);
+    if (!(ideal > 0)) return false;
+    for (std::size_t c = 0; c < counted.n; ++c) counted.gains[c] /= ideal;
+    return true;
   }
 };
 

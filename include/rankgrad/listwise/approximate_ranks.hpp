@@ -20,7 +20,7 @@
 // Where the scores lie within e^80 (double: e^700) of each other, e^z and e^-z are products of two numbers, one of each
 // item, made once, in double: no exp per pair, and nothing is denormal. Wider lists take one exp per pair.
 //
-// Read first: simd/rows.hpp. Reader's map: RankSlope (phi), Factors and Differences (a pair), rank_rows, smooth_ranks.
+// Read first: simd/rows.hpp. Reader's map: RankTerm (phi), Factors and Differences (a pair), rank_rows, smooth_ranks.
 #pragma once
 
 #include <rankgrad/core/concepts.hpp>
@@ -28,13 +28,16 @@
 #include <rankgrad/simd/math.hpp>
 #include <rankgrad/simd/rows.hpp>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace rankgrad::inline RANKGRAD_ABI::listwise {
 
-/// phi(r), phi'(r) >= 0 and -phi''(r) >= 0 of one item.
-struct RankSlope {
-  double value, slope, bend;
+/// phi(r), phi'(r) >= 0 and -phi''(r) >= 0 for a pack of items. A phi is a function of their ranks and gains.
+template <class T>
+struct RankTerm {
+  simd::Pack<T> value, slope, bend;
 };
 
 /// m and min(e^z, 1) for z = (s_j - s_i) / T from e^{+-(s - centre) / T} of both items.
@@ -66,6 +69,13 @@ struct Differences {
   }
 };
 
+/// The items that have a gain, and their gains, padded.
+struct Counted {
+  std::size_t n = 0;
+  std::uint32_t* items = nullptr;
+  double* gains = nullptr;
+};
+
 /// What the rows leave: C by column, and c, B and -phi'' by row, where a row is an item that counts.
 template <Real T>
 struct RankSums {
@@ -76,15 +86,14 @@ struct RankSums {
 
 /// Rows of the items counted[first .. first + rows). Returns their part of the loss.
 template <std::size_t rows, Real T, class Pair, class Phi>
-double rank_rows(const Pair& pair, const Phi& phi, std::size_t n, const std::uint32_t* counted, std::size_t first,
+double rank_rows(const Pair& pair, const Phi& phi, std::size_t n, const Counted& counted, std::size_t first,
                  const RankSums<T>& sums, T* bells) {
   using namespace simd;
   const std::size_t stride = n + 64 / sizeof(T);   // a row of bells, with its padding
   const auto own = [&]<std::size_t... r>(std::index_sequence<r...>) {
-    return std::array{pair.row(counted[first + r])...};
+    return std::array{pair.row(counted.items[first + r])...};
   }(std::make_index_sequence<rows>());
 
-  double ranks[rows];
   BlockedSum<T> rank[rows];
   const Pack<T> one(T(1));
   const auto step = [&](std::size_t j, Pack<T> present) RANKGRAD_INLINE {
@@ -99,16 +108,26 @@ double rank_rows(const Pair& pair, const Phi& phi, std::size_t n, const std::uin
   for (; j + lanes<T> <= n; j += lanes<T>) step(j, one);
   if (j < n) step(j, Part<T>{n - j}.load_ones());
 
+  constexpr std::size_t width = std::max(rows, lanes<double>);
+  alignas(64) double ranks[width], values[width], slopes[width], bends[width];
+  std::fill_n(ranks, width, 1.0);
+  for (std::size_t r = 0; r < rows; ++r) {
+    bells[r * stride + counted.items[first + r]] = T(0);   // an item does not move itself
+    ranks[r] = 0.5 + rank[r].total();
+  }
+  for (std::size_t r = 0; r < rows; r += lanes<double>) {   // the gains are padded
+    const RankTerm<double> at = phi(load(ranks + r), load(counted.gains + first + r));
+    store(values + r, at.value);
+    store(slopes + r, at.slope);
+    store(bends + r, at.bend);
+  }
   double value = 0;
   Pack<T> weight[rows];
   for (std::size_t r = 0; r < rows; ++r) {
-    bells[r * stride + counted[first + r]] = T(0);   // an item does not move itself
-    ranks[r] = 0.5 + rank[r].total();
-    const RankSlope at = phi(first + r, ranks[r]);
-    value += at.value;
-    sums.slope[first + r] = at.slope;
-    if (sums.bend) sums.bend[first + r] = at.bend;
-    weight[r] = Pack<T>(static_cast<T>(at.slope));
+    value += values[r];
+    sums.slope[first + r] = slopes[r];
+    if (sums.bend) sums.bend[first + r] = bends[r];
+    weight[r] = Pack<T>(static_cast<T>(slopes[r]));
   }
   BlockedSum<T> bell[rows];
   for (j = 0; j < n; j += lanes<T>) {
@@ -125,14 +144,14 @@ double rank_rows(const Pair& pair, const Phi& phi, std::size_t n, const std::uin
 }
 
 template <Real T, class Pair, class Phi>
-double all_rank_rows(const Pair& pair, const Phi& phi, std::size_t n, const std::uint32_t* counted, std::size_t m,
-                     const RankSums<T>& sums, Workspace& workspace) {
+double all_rank_rows(const Pair& pair, const Phi& phi, std::size_t n, const Counted& counted, const RankSums<T>& sums,
+                     Workspace& workspace) {
   constexpr std::size_t rows_per_flush = 256, together = 4;
   const auto frame = workspace.frame();
   T* bells = workspace.take<T>(together * (n + 64 / sizeof(T)));
   double value = 0;
-  for (std::size_t i = 0; i < m;) {
-    for (const std::size_t end = std::min(m, i + rows_per_flush); i < end;) {
+  for (std::size_t i = 0; i < counted.n;) {
+    for (const std::size_t end = std::min(counted.n, i + rows_per_flush); i < end;) {
       const bool several = i + together <= end;
       value += several ? rank_rows<together>(pair, phi, n, counted, i, sums, bells) : rank_rows<1>(pair, phi, n, counted, i, sums, bells);
       i += several ? together : 1;
@@ -142,14 +161,13 @@ double all_rank_rows(const Pair& pair, const Phi& phi, std::size_t n, const std:
   return value;
 }
 
-/// L over the m items `counted`, phi(c, r) the terms of the c-th of them. Gradient and the bound of the curvature go to
-/// the sink.
+/// L over the items `counted`. Gradient and the bound of the curvature go to the sink.
 template <Real T, class Phi>
-double smooth_ranks(std::span<const T> scores, double temperature, const std::uint32_t* counted, std::size_t m, const Phi& phi,
+double smooth_ranks(std::span<const T> scores, double temperature, const Counted& counted, const Phi& phi,
                     const GradientSink<T>& out, Workspace& workspace) {
   using namespace simd;
   const auto frame = workspace.frame();
-  const std::size_t n = scores.size();
+  const std::size_t n = scores.size(), m = counted.n;
   const double inverse = 1 / temperature;
   const RankSums<T> sums{workspace.take<T>(n, T(0)), workspace.take<double>(n, 0.0), workspace.take<double>(m),
                          workspace.take<double>(m), out.hess ? workspace.take<double>(m) : nullptr};
@@ -175,14 +193,14 @@ double smooth_ranks(std::span<const T> scores, double temperature, const std::ui
       store(e, select(x < Pack<double>(0.0), small, Pack<double>(1.0) / small));
       for (std::size_t l = 0; l < end; ++l) up[i + l] = static_cast<T>(e[l]), down[i + l] = static_cast<T>(1 / e[l]);
     }
-    value = all_rank_rows(Factors<T>{up, down}, phi, n, counted, m, sums, workspace);
+    value = all_rank_rows(Factors<T>{up, down}, phi, n, counted, sums, workspace);
   } else {
-    value = all_rank_rows(Differences<T>{padded, static_cast<T>(inverse)}, phi, n, counted, m, sums, workspace);
+    value = all_rank_rows(Differences<T>{padded, static_cast<T>(inverse)}, phi, n, counted, sums, workspace);
   }
   if (out.hess)
     for (std::size_t k = 0; k < n; ++k) out.hess[k] += out.scale * static_cast<T>(1.5 * sums.columns[k] * inverse * inverse);
   for (std::size_t c = 0; c < m; ++c) {
-    const std::size_t i = counted[c];
+    const std::size_t i = counted.items[c];
     const double pull = sums.slope[c] * sums.bells[c];
     sums.columns[i] -= pull;
     if (out.hess) out.hess[i] += out.scale * static_cast<T>((pull + sums.bend[c] * sums.bells[c] * sums.bells[c]) * inverse * inverse);
