@@ -83,13 +83,40 @@ TEST_CASE("ApproxNdcg on one item, and without relevant items", "[approx_ndcg]")
   CHECK(rg::value_and_gradient(rg::ApproxNdcg{}, rg::ListView<float>{.scores = scores, .labels = not_relevant}, gradient) == 0.0f);
 }
 
-TEMPLATE_TEST_CASE("ApproxNdcg on long lists: narrow, wide, tied, far from zero", "[approx_ndcg]", float, double) {
+TEMPLATE_TEST_CASE("ApproxNdcg on long lists, by pairs and by the grid", "[approx_ndcg]", float, double) {
+  using Path = rg::listwise::RankPath;
   const double tolerance = sizeof(TestType) == 4 ? 1e-6 : 1e-13;
-  for (const double temperature : {1.0, 0.1, 0.01})
-    for (const auto& options : {test::ListOptions{}, test::ListOptions{.tied_scores = true}, test::ListOptions{.offset = 1000},
-                                test::ListOptions{.spread = 30}}) {
-      INFO("T " << temperature << ", spread " << options.spread << ", offset " << options.offset << ", ties " << options.tied_scores);
-      check_long(rg::ApproxNdcg{.temperature = temperature}, test::make_list<TestType>(777, 5, options), tolerance);
+  const auto heavy_tails = [](std::size_t n) {   // Cauchy: most bins of the grid hold one item or none
+    auto list = test::make_list<TestType>(n, 8);
+    rg::Random random(9);
+    for (TestType& s : list.scores) s = static_cast<TestType>(static_cast<float>(static_cast<double>(s) / std::max(0.01, std::abs(random.normal()))));
+    return list;
+  };
+  for (const auto path : {Path::pairs, Path::grid})
+    for (const double temperature : {1.0, 0.1, 0.01, 7.3}) {
+      for (const auto& options : {test::ListOptions{}, test::ListOptions{.tied_scores = true}, test::ListOptions{.offset = 1000},
+                                  test::ListOptions{.spread = 30}, test::ListOptions{.spread = 1e-3}}) {
+        INFO("T " << temperature << ", spread " << options.spread << ", offset " << options.offset << ", ties " << options.tied_scores
+                  << (path == Path::grid ? ", grid" : ", pairs"));
+        check_long(rg::ApproxNdcg{.temperature = temperature, .path = path}, test::make_list<TestType>(501, 5, options), tolerance);
+      }
+      INFO("T " << temperature << ", heavy tails" << (path == Path::grid ? ", grid" : ", pairs"));
+      check_long(rg::ApproxNdcg{.temperature = temperature, .path = path}, heavy_tails(500), tolerance);
+    }
+}
+
+TEMPLATE_TEST_CASE("the grid on the shortest lists, and across its pieces", "[approx_ndcg]", float, double) {
+  using Path = rg::listwise::RankPath;
+  for (const std::size_t n : {2u, 3u, 7u, 8u, 9u, 33u})
+    check_long(rg::ApproxNdcg{.temperature = 0.3, .path = Path::grid}, test::make_list<TestType>(n, 2), sizeof(TestType) == 4 ? 1e-6 : 1e-13);
+  const auto list = test::make_list<TestType>(40000, 4, {.grades = 2});   // three pieces; the definition would take minutes
+  const auto wide = test::run(rg::ApproxNdcg{.temperature = 0.2, .path = Path::pairs}, list.template as<double>());
+  for (const double temperature : {0.2})
+    for (const auto path : {Path::grid, Path::automatic}) {
+      const auto got = test::run(rg::ApproxNdcg{.temperature = temperature, .path = path}, list);
+      CHECK(static_cast<double>(got.value) == Approx(wide.value).epsilon(1e-6));
+      test::check_close(got.gradient, wide.gradient, sizeof(TestType) == 4 ? 8 : 1e3, test::largest(wide.gradient), "gradient");
+      test::check_close(got.curvature, wide.curvature, sizeof(TestType) == 4 ? 8 : 1e3, test::largest(wide.curvature), "curvature");
     }
 }
 

@@ -1,10 +1,10 @@
 // rankgrad/listwise/approx_ndcg.hpp: NDCG with smooth ranks, as a loss.
 // SPDX-License-Identifier: MIT
 //
-// Read first: listwise/approximate_ranks.hpp, metric/gain_discount.hpp.
+// Read first: listwise/approximate_ranks.hpp, listwise/near_linear_ranks.hpp, metric/gain_discount.hpp.
 #pragma once
 
-#include <rankgrad/listwise/approximate_ranks.hpp>
+#include <rankgrad/listwise/near_linear_ranks.hpp>
 #include <rankgrad/metric/ndcg.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
@@ -42,10 +42,11 @@ struct DiscountedGain {
 ///             a rank.
 /// Units       of NDCG: the value lies in [-1, 0).
 /// No signal   the list is empty or its ideal DCG is not positive. Labels below 0 gain nothing.
-/// Cost        m n pairs with one division each for m items that gain, O(n) scratch.
+/// Cost        O(n + bins) for bins of width 2 T that hold items, by the grid of docs/numerics.md; below some hundred items,
+///             m n pairs with one division each for the m items that gain. O(n) scratch.
 /// Numerics    finite for any finite scores. A NaN score shows in the value.
 /// Parameters  temperature T > 0: as T goes to 0 the loss goes to -NDCG, and its gradient to 0 almost everywhere. gain,
-///             discount: see metric/gain_discount.hpp.
+///             discount: see metric/gain_discount.hpp. path: which of the two ways, by default the faster.
 /// Source      Qin, Liu, Li, A general approximation framework for direct optimization of information retrieval measures,
 ///             Information Retrieval 2010; Bruch, Zoghi, Bendersky, Najork, Revisiting approximate metric optimization in
 ///             the age of deep neural networks, SIGIR 2019, eq. (5), whose temperature is the 0.1 of TF-Ranking.
@@ -56,6 +57,7 @@ struct ApproxNdcg {
   double temperature = 0.1;
   Gain gain = Gain::exponential;
   Discount discount = Discount::log2;
+  listwise::RankPath path = listwise::RankPath::automatic;
 
   Status check() const { return check_parameter("ApproxNdcg.temperature", temperature, 0); }
 
@@ -65,8 +67,10 @@ struct ApproxNdcg {
     const auto frame = workspace.frame();
     listwise::Counted counted{0, workspace.take<std::uint32_t>(n), workspace.take<double>(n, 0.0)};
     if (!count(list, counted, workspace)) return {};
-    const double value = listwise::smooth_ranks(list.scores, temperature, counted, listwise::DiscountedGain{discount}, out, workspace);
-    return {static_cast<T>(value), true};
+    const listwise::DiscountedGain phi{discount};
+    if (const auto value = listwise::near_linear_ranks(list.scores, temperature, counted, phi, out, workspace, path))
+      return {static_cast<T>(*value), true};
+    return {static_cast<T>(listwise::smooth_ranks(list.scores, temperature, counted, phi, out, workspace)), true};
   }
 
   /// Finds the items that gain something, and what they gain of the ideal DCG. False: there is none.
