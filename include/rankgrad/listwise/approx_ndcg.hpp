@@ -76,9 +76,23 @@ struct ApproxNdcg {
   /// Finds the items that gain something, and what they gain of the ideal DCG. False: there is none.
   template <Real T>
   bool count(const ListView<T>& list, listwise::Counted& counted, Workspace& workspace) const {
+    constexpr std::size_t grades = 32;
+    double gain_at[grades] = {};   // where labels are grades: their gains, and how many items have them
+    std::size_t items_at[grades] = {};
+    bool graded = list.weights.empty();
     const double shift = gain_shift(gain, metric::highest_label(list, {}));
     for (std::size_t i = 0; i < list.size(); ++i) {
-      const double g = static_cast<double>(list.weight(i)) * metric::graded_gain(gain, static_cast<double>(list.labels[i]), shift);
+      const double label = static_cast<double>(list.labels[i]);
+      if (!(label > 0)) continue;
+      const std::size_t grade = label < static_cast<double>(grades) ? static_cast<std::size_t>(label) : 0;
+      double g;
+      if (static_cast<double>(grade) == label) {
+        g = items_at[grade]++ ? gain_at[grade] : gain_at[grade] = metric::graded_gain(gain, label, shift);
+      } else {
+        g = metric::graded_gain(gain, label, shift);
+        graded = false;
+      }
+      g *= static_cast<double>(list.weight(i));
       if (!(g > 0)) continue;
       counted.items[counted.n] = static_cast<std::uint32_t>(i);
       counted.gains[counted.n++] = g;
@@ -86,7 +100,17 @@ struct ApproxNdcg {
     const auto frame = workspace.frame();
     double* discounts = workspace.take<double>(counted.n);
     fill_discounts(discount, 0, discounts, counted.n);
-    const double ideal = metric::ideal_discounted_gain(counted.gains, counted.n, discounts, counted.n, workspace);
+    double ideal = 0;
+    if (graded) {
+      const double* next = discounts;
+      for (std::size_t grade = grades; grade-- > 1; next += items_at[grade]) {
+        simd::BlockedSum<double> sum;
+        simd::for_each_pack<double>(items_at[grade], [&](std::size_t r, auto at) RANKGRAD_INLINE { sum.add(at.load(next + r, 0.0), at); });
+        ideal += gain_at[grade] * sum.total();
+      }
+    } else {
+      ideal = metric::ideal_discounted_gain(counted.gains, counted.n, discounts, counted.n, workspace);
+    }
     if (!(ideal > 0)) return false;
     for (std::size_t c = 0; c < counted.n; ++c) counted.gains[c] /= ideal;
     return true;

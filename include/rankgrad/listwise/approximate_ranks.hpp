@@ -20,7 +20,7 @@
 // Where the scores lie within e^80 (double: e^700) of each other, e^z and e^-z are products of two numbers, one of each
 // item, made once, in double: no exp per pair, and nothing is denormal. Wider lists take one exp per pair.
 //
-// Read first: simd/rows.hpp. Reader's map: RankTerm (phi), Factors and Differences (a pair), rank_rows, smooth_ranks.
+// Read first: simd/rows.hpp. Reader's map: RankTerm (phi), RankFactors and RankDifferences (a pair), rank_rows, smooth_ranks.
 #pragma once
 
 #include <rankgrad/core/concepts.hpp>
@@ -42,7 +42,7 @@ struct RankTerm {
 
 /// m and min(e^z, 1) for z = (s_j - s_i) / T from e^{+-(s - centre) / T} of both items.
 template <Real T>
-struct Factors {
+struct RankFactors {
   const T *up, *down;
 
   struct Row {
@@ -57,7 +57,7 @@ struct Factors {
 
 /// The same from the scores themselves: any range, and NaN shows.
 template <Real T>
-struct Differences {
+struct RankDifferences {
   const T* scores;
   T inverse_temperature;
 
@@ -193,9 +193,9 @@ double smooth_ranks(std::span<const T> scores, double temperature, const Counted
       store(e, select(x < Pack<double>(0.0), small, Pack<double>(1.0) / small));
       for (std::size_t l = 0; l < end; ++l) up[i + l] = static_cast<T>(e[l]), down[i + l] = static_cast<T>(1 / e[l]);
     }
-    value = all_rank_rows(Factors<T>{up, down}, phi, n, counted, sums, workspace);
+    value = all_rank_rows(RankFactors<T>{up, down}, phi, n, counted, sums, workspace);
   } else {
-    value = all_rank_rows(Differences<T>{padded, static_cast<T>(inverse)}, phi, n, counted, sums, workspace);
+    value = all_rank_rows(RankDifferences<T>{padded, static_cast<T>(inverse)}, phi, n, counted, sums, workspace);
   }
   if (out.hess)
     for (std::size_t k = 0; k < n; ++k) out.hess[k] += out.scale * static_cast<T>(1.5 * sums.columns[k] * inverse * inverse);
