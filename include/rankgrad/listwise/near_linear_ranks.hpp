@@ -171,7 +171,8 @@ std::optional<double> near_linear_ranks(std::span<const T> scores, double temper
   grid::list_bins(items, *placed, workspace);
   const grid::Grid<T>& bins = placed->grid;
   const auto in_order = [&]<class Order>(const Order& order) { return ranks_on_grid(order, bins, n, temperature, gains, phi, out, workspace); };
-  if (placed->span <= 8) return in_order(InPlace<T, 8>(items, bins, workspace));
+  if constexpr (simd::lanes<T> <= 8)   // a table is at least a register
+    if (placed->span <= 8) return in_order(InPlace<T, 8>(items, bins, workspace));
   if (placed->span <= 16) return in_order(InPlace<T, 16>(items, bins, workspace));
   return in_order(Sorted<T>(items, bins, workspace));
 }

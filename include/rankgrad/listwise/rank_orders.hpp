@@ -21,6 +21,28 @@ namespace rankgrad::inline RANKGRAD_ABI::listwise {
 
 namespace grid = pairwise::near_linear;
 
+/// Two series for n items, some packs at a time: input(i, at, p) is u of pack p, use(i, at, p, a, b) takes the sums.
+template <class T, class Input, class First, class Second, class Use>
+RANKGRAD_INLINE inline void for_each_series(std::size_t n, Input input, First first, Second second, Use use) {
+  using namespace simd;
+  for (std::size_t i = 0; i < n; i += grid::together * lanes<T>) {
+    grid::Together<T> u, a, b;
+    const auto each_pack = [&](auto act) RANKGRAD_INLINE {
+      RANKGRAD_UNROLL
+      for (std::size_t p = 0; p < grid::together; ++p) {
+        const std::size_t at = i + p * lanes<T>;
+        if (at + lanes<T> <= n) act(at, Whole<T>{}, p);
+        else if (at < n) act(at, Part<T>{n - at}, p);
+      }
+    };
+    RANKGRAD_UNROLL
+    for (std::size_t p = 0; p < grid::together; ++p) u.of[p] = Pack<T>(T(0));
+    each_pack([&](std::size_t at, auto part, std::size_t p) RANKGRAD_INLINE { u.of[p] = input(at, part, p); });
+    grid::two_series<T>(u, a, b, first, second);
+    each_pack([&](std::size_t at, auto part, std::size_t p) RANKGRAD_INLINE { use(at, part, p, a.of[p], b.of[p]); });
+  }
+}
+
 template <Real T>
 class Sorted {
  public:
@@ -55,13 +77,13 @@ class Sorted {
         if (begin == end) continue;
         T a[m], b[m];
         for (std::size_t k = 0; k < m; ++k) a[k] = static_cast<T>(first[c * grid::row<T> + k]), b[k] = static_cast<T>(second[c * grid::row<T> + k]);
-        simd::for_each_pack<T>(end - begin, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-          const simd::Pack<T> u = at.load(runs.u + begin + i, T(0));
-          simd::Pack<T> x, y;
-          grid::two_series<1, T>(&u, &x, &y, [&](std::size_t k, auto) RANKGRAD_INLINE { return simd::Pack<T>(a[k]); },
-                                 [&](std::size_t k, auto) RANKGRAD_INLINE { return simd::Pack<T>(b[k]); });
-          use(p * size_ + begin + i, at, simd::Pack<T>(itself[c]), x, y);
-        });
+        for_each_series<T>(
+            end - begin, [&](std::size_t i, auto at, std::size_t) RANKGRAD_INLINE { return at.load(runs.u + begin + i, T(0)); },
+            [&](std::size_t k, std::size_t) RANKGRAD_INLINE { return simd::Pack<T>(a[k]); },
+            [&](std::size_t k, std::size_t) RANKGRAD_INLINE { return simd::Pack<T>(b[k]); },
+            [&](std::size_t i, auto at, std::size_t, simd::Pack<T> x, simd::Pack<T> y) RANKGRAD_INLINE {
+              use(p * size_ + begin + i, at, simd::Pack<T>(itself[c]), x, y);
+            });
       }
     }
   }
@@ -126,14 +148,21 @@ class InPlace {
     }
     const Pack<T> lowest(bins_.first);
     grid::with_terms(bins_.terms, [&](auto terms) {
-      for_each_pack<T>(items_.n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-        const grid::Binned<T> x = grid::bin_of<terms()>(at.load(items_.scores + i, items_.scores[0]), bins_.scaling);
-        const Pack<Bits<T>> cell = table_index<T>(x.bin - lowest);
-        Pack<T> s, t;
-        grid::two_series<1, T>(&x.u, &s, &t, [&](std::size_t k, auto) RANKGRAD_INLINE { return lookup<Cells>(a + k * Cells, cell); },
-                               [&](std::size_t k, auto) RANKGRAD_INLINE { return lookup<Cells>(b + k * Cells, cell); });
-        use(i, at, lookup<Cells>(own, cell), s, t);
-      });
+      Pack<Bits<T>> cell[grid::together];
+      RANKGRAD_UNROLL
+      for (std::size_t p = 0; p < grid::together; ++p) cell[p] = Pack<Bits<T>>(0);
+      for_each_series<T>(
+          items_.n,
+          [&](std::size_t i, auto at, std::size_t p) RANKGRAD_INLINE {
+            const grid::Binned<T> x = grid::bin_of<terms()>(at.load(items_.scores + i, items_.scores[0]), bins_.scaling);
+            cell[p] = table_index<T>(x.bin - lowest);
+            return x.u;
+          },
+          [&](std::size_t k, std::size_t p) RANKGRAD_INLINE { return lookup<Cells>(a + k * Cells, cell[p]); },
+          [&](std::size_t k, std::size_t p) RANKGRAD_INLINE { return lookup<Cells>(b + k * Cells, cell[p]); },
+          [&](std::size_t i, auto at, std::size_t p, Pack<T> x, Pack<T> y) RANKGRAD_INLINE {
+            use(i, at, lookup<Cells>(own, cell[p]), x, y);
+          });
     });
   }
   template <class Visit>
