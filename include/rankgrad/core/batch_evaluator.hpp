@@ -22,7 +22,9 @@ namespace rankgrad::inline RANKGRAD_ABI {
 ///   double ndcg = evaluate.metric(Ndcg{.k = 10}, batch);
 ///
 /// The batch is cut into lists, a worker computes whole lists, the gradients of lists do not overlap, and one thread
-/// adds the values in list order: the result does not depend on the executor.
+/// adds the values in list order: the result does not depend on the executor. Lists of tens of thousands of items are
+/// computed one after the other by all workers together, where the loss knows how (core/executor.hpp, Team); by pieces
+/// that depend on the list alone, to the same bits again.
 ///
 /// A loss with `scope == Scope::batch` sees all lists pooled into one and counts as one list. A mixture of such a loss
 /// with others is evaluated part by part.
@@ -125,7 +127,7 @@ class BatchEvaluator {
       const GradientSink<T> out{grad + first, hess ? hess + first : nullptr, static_cast<T>(expected * weight)};
       return evaluate_unmasked(loss, list, out, workspace);
     };
-    const Total<T> total = as_one ? pooled(batch, clear, task) : for_each_list(batch, executor, clear, task);
+    const Total<T> total = as_one ? pooled(batch, executor, clear, task) : for_each_list(batch, executor, clear, task);
     const double scale = factor * total.factor(reduction);
     if (scale != expected) rescale(static_cast<T>(scale / expected), batch.items(), grad, hess);
     return scale * total.value;
@@ -158,36 +160,73 @@ class BatchEvaluator {
     const std::size_t lists = batch.lists();
     prepare(lists, executor.workers());
     cut_into_chunks(batch);
-    executor(chunks_.size() - 1, [&](std::size_t chunk, std::size_t worker) {
+    const bool alone = executor.workers() == 1;
+    const auto run = [&](std::size_t chunk, Workspace& workspace) {
       const std::size_t begin = chunks_[chunk], end = chunks_[chunk + 1];
-      clear(batch.offsets[begin], batch.offsets[end]);
-      for (std::size_t q = begin; q < end; ++q) parts_[q] = task(batch[q], batch.offsets[q], workspaces_[worker]);
+      clear_in_pieces(clear, batch.offsets[begin], batch.offsets[end], workspace);
+      for (std::size_t q = begin; q < end; ++q) parts_[q] = task(batch[q], batch.offsets[q], workspace);
+    };
+    executor(chunks_.size() - 1, [&](std::size_t chunk, std::size_t worker) {
+      if (alone || !is_large(batch, chunk)) run(chunk, workspaces_[worker]);
     });
+    for (std::size_t chunk = 0; !alone && chunk + 1 < chunks_.size(); ++chunk)
+      if (is_large(batch, chunk)) together(executor, [&](Workspace& workspace) { run(chunk, workspace); });
     Total<T> total;
     for (std::size_t q = 0; q < lists; ++q) total.add(parts_[q], batch.list_weight(q));
     return total;
   }
 
-  template <class Clear, class Task>
-  Total<T> pooled(const RaggedBatch<T>& batch, const Clear& clear, const Task& task) {
-    prepare(1, 1);
-    clear(0, batch.items());
-    parts_[0] = task(batch.pooled(), 0, workspaces_[0]);
+  template <class E, class Clear, class Task>
+  Total<T> pooled(const RaggedBatch<T>& batch, const E& executor, const Clear& clear, const Task& task) {
+    prepare(1, executor.workers());
+    together(executor, [&](Workspace& workspace) {
+      clear_in_pieces(clear, 0, batch.items(), workspace);
+      parts_[0] = task(batch.pooled(), 0, workspace);
+    });
     Total<T> total;
     total.add(parts_[0], T(1));
     return total;
   }
 
-  /// Runs of lists with about the same number of items each: enough of them to balance, few enough to hand out cheaply.
+  /// Lists from this size on are worth waking the other workers for.
+  static constexpr std::size_t large_list = 32768;
+
+  template <class E, class Run>
+  void together(const E& executor, const Run& run) {
+    const Team team(executor, workspaces_);
+    const Workspace::TeamLoan loan(workspaces_[0], team);
+    run(workspaces_[0]);
+  }
+
+  template <class Clear>
+  static void clear_in_pieces(const Clear& clear, std::size_t first, std::size_t last, Workspace& workspace) {
+    constexpr std::size_t piece_size = 65536;
+    for_each_piece((last - first + piece_size - 1) / piece_size, workspace, [&](std::size_t piece, Workspace&) {
+      const std::size_t begin = first + piece * piece_size;
+      clear(begin, std::min(last, begin + piece_size));
+    });
+  }
+
+  /// Is the chunk one large list?
+  bool is_large(const RaggedBatch<T>& batch, std::size_t chunk) const {
+    return chunks_[chunk + 1] - chunks_[chunk] == 1 && batch.offsets[chunks_[chunk + 1]] - batch.offsets[chunks_[chunk]] >= large_list;
+  }
+
+  /// Runs of lists with about the same number of items each: enough of them to balance, few enough to hand out cheaply. A
+  /// large list is a run of its own.
   void cut_into_chunks(const RaggedBatch<T>& batch) {
-    constexpr std::size_t items_per_chunk = 2048;
+    const std::size_t items_per_chunk = std::clamp<std::size_t>(batch.items() / 32, 512, 2048);
     chunks_.assign(1, 0);
-    for (std::size_t q = 0, items = 0; q < batch.lists(); ++q) {
-      items += batch.offsets[q + 1] - batch.offsets[q];
-      if (items >= items_per_chunk || q + 1 == batch.lists()) {
-        chunks_.push_back(q + 1);
-        items = 0;
-      }
+    std::size_t items = 0;
+    const auto close = [&](std::size_t end) {
+      if (end != chunks_.back()) chunks_.push_back(end);
+      items = 0;
+    };
+    for (std::size_t q = 0; q < batch.lists(); ++q) {
+      const std::size_t size = batch.offsets[q + 1] - batch.offsets[q];
+      if (size >= large_list) close(q);
+      items += size;
+      if (items >= items_per_chunk || q + 1 == batch.lists()) close(q + 1);
     }
   }
 
