@@ -27,6 +27,26 @@ std::vector<std::uint32_t> reference(const std::vector<T>& values) {
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return values[a] > values[b]; });
   return order;
 }
+constexpr int kinds = 8;
+template <class T>
+std::vector<T> sample(std::size_t n, int kind) {
+  rg::Random random(n, static_cast<std::uint64_t>(kind));
+  std::vector<T> values;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double z = random.normal(), u = random.uniform(), side = random.below(2) ? 1 : -1;
+    switch (kind) {
+      case 0: values.push_back(T(z)); break;
+      case 1: values.push_back(T(random.below(5))); break;                   // many ties
+      case 2: values.push_back(T(side * std::exp(80 * u - 40))); break;      // all magnitudes
+      case 3: values.push_back(T(i)); break;                                 // wrong way round
+      case 4: values.push_back(T(1e6 + 1e-4 * u)); break;                    // the high bits are constant
+      case 5: values.push_back(T(side * (1 + 1e-9 * u))); break;             // two clusters: long runs of equal high bits
+      case 6: values.push_back(T(static_cast<double>(random.below(20)) + 1e-12 * static_cast<double>(random.below(3)))); break;   // short runs, ties
+      default: values.push_back(T(side * 0)); break;                         // all equal, with both signs
+    }
+  }
+  return values;
+}
 std::vector<std::uint32_t> ranked(const rg::ListView<double>& list, rg::Ties ties, std::uint64_t seed = 0) {
   std::vector<std::uint32_t> order(list.size());
   rg::Workspace workspace;
@@ -36,22 +56,62 @@ std::vector<std::uint32_t> ranked(const rg::ListView<double>& list, rg::Ties tie
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("sorting agrees with std::stable_sort", "[simd]", float, double) {
+TEMPLATE_TEST_CASE("sorting agrees with std::stable_sort, whatever its way", "[simd]", float, double) {
   using T = TestType;
-  // 48 is where insertion gives way to counting.
-  for (const std::size_t n : {0u, 1u, 2u, 3u, 17u, 46u, 47u, 48u, 49u, 50u, 100u, 257u, 3000u, 100000u}) {
-    for (const int kind : {0, 1, 2, 3}) {
-      rg::Random random(n, static_cast<std::uint64_t>(kind));
-      std::vector<T> values;
-      for (std::size_t i = 0; i < n; ++i) {
-        const double z = random.normal();
-        values.push_back(kind == 0   ? T(z)
-                         : kind == 1 ? T(random.below(5))                                        // many ties
-                         : kind == 2 ? T((random.below(2) ? 1 : -1) * std::exp(80 * random.uniform() - 40))   // all magnitudes
-                                     : T(i));                                                    // wrong way round
-      }
+  using namespace rg::simd::detail;
+  using rg::simd::AllItems, rg::simd::ListedItems;
+  constexpr std::size_t counted = longest_counted<T>, bytes = longest_by_bytes;
+  for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{15}, std::size_t{16},
+                              std::size_t{17}, std::size_t{33}, std::size_t{50}, counted - 1, counted, counted + 1, std::size_t{300},
+                              bytes, bytes + 1, std::size_t{60000}}) {
+    for (int kind = 0; kind < kinds; ++kind) {
+      const std::vector<T> values = sample<T>(n, kind);
       INFO("n = " << n << ", kind " << kind);
-      CHECK(sorted(values) == reference(values));
+      const std::vector<std::uint32_t> expected = reference(values);
+      CHECK(sorted(values) == expected);
+      std::vector<std::uint32_t> order(n);
+      rg::Workspace workspace;
+      rg::simd::rank_descending(values.data(), order.data(), n, workspace);
+      CHECK(order == expected);
+      const auto frame = workspace.frame();
+      if (n <= 3000) {
+        sort_by_counting(values.data(), AllItems{}, n, order.data(), workspace);
+        CHECK(order == expected);
+      }
+      if (n > 0) {
+        sort_by_digits(values.data(), AllItems{}, n, order.data(), workspace);
+        CHECK(order == expected);
+        std::iota(order.begin(), order.end(), 0u);
+        sort_by_digits(values.data(), ListedItems{order.data()}, n, order.data(), workspace);   // in place
+        CHECK(order == expected);
+      }
+    }
+  }
+}
+
+TEST_CASE("passes of 8 and of 11 bits sort alike, and stop where digits are constant", "[simd]") {
+  using namespace rg::simd::detail;
+  for (const std::size_t n : {1u, 2u, 100u, 5000u}) {
+    for (const std::uint32_t mask : {0u, 0xffu, 0x7ffu, 0x3ff800u, 0xffc00000u, 0xffffffffu, 0x80000001u}) {
+      rg::Random random(n, mask);
+      std::vector<std::uint64_t> words;
+      for (std::size_t i = 0; i < n; ++i) {
+        const auto bits = static_cast<std::uint32_t>(random.below(1u << 16) << 16 | random.below(1u << 16));
+        words.push_back(sort_word((bits & mask) | (0x12345678u & ~mask), static_cast<std::uint32_t>(i)));
+      }
+      std::vector<std::uint64_t> expected = words, other(n);
+      std::sort(expected.begin(), expected.end());
+      const auto check = [&](auto sort) {
+        std::vector<std::uint64_t> copy = words;
+        const std::uint64_t* result = sort(copy.data(), nullptr);
+        CHECK(std::equal(expected.begin(), expected.end(), result));
+        copy = words;
+        std::vector<std::uint32_t> items(n);
+        sort(copy.data(), items.data());
+        CHECK(std::equal(expected.begin(), expected.end(), items.begin(), [](auto word, auto item) { return item_of(word) == item; }));
+      };
+      check([&](std::uint64_t* w, std::uint32_t* out) { return radix_sort<8>(w, other.data(), n, out); });
+      check([&](std::uint64_t* w, std::uint32_t* out) { return radix_sort<11>(w, other.data(), n, out); });
     }
   }
 }

@@ -21,6 +21,30 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::simd {
 
+/// Which items are sorted, as what they come out, and where their values are: 0 .. n - 1, or those of a list, or those of
+/// a list whose entries carry a flag in their highest bit.
+struct AllItems {
+  static std::uint32_t item(std::size_t i) { return static_cast<std::uint32_t>(i); }
+  static std::size_t number(std::uint32_t item) { return item; }
+  template <class T>
+  static T value(const T* values, std::size_t i) { return values[i]; }
+};
+struct ListedItems {
+  const std::uint32_t* order;
+  std::uint32_t item(std::size_t i) const { return order[i]; }
+  static std::size_t number(std::uint32_t item) { return item; }
+  template <class T>
+  T value(const T* values, std::size_t i) const { return values[number(order[i])]; }
+};
+struct FlaggedItems {
+  static constexpr std::uint32_t flag = std::uint32_t{1} << 31;
+  const std::uint32_t* order;
+  std::uint32_t item(std::size_t i) const { return order[i]; }
+  static std::size_t number(std::uint32_t item) { return item & ~flag; }
+  template <class T>
+  T value(const T* values, std::size_t i) const { return values[number(order[i])]; }
+};
+
 namespace detail {
 
 template <class Key>
@@ -33,40 +57,58 @@ template <class T>
 using KeyOf = std::make_unsigned_t<Bits<T>>;
 
 /// An unsigned key that falls as the value rises: the bits of a negative number already do, those of others turned
-/// round. On integers throughout, as -ffast-math knows no sign of zero.
+/// round. In arithmetic of integers throughout: signs are random, and no branch could be foretold, and -ffast-math knows
+/// no sign of zero.
 template <Real T>
 constexpr KeyOf<T> descending_key(T value) {
-  constexpr KeyOf<T> sign = KeyOf<T>{1} << (8 * sizeof(T) - 1);
-  KeyOf<T> bits = std::bit_cast<KeyOf<T>>(value);
-  bits = bits == sign ? 0 : bits;
-  return bits & sign ? bits : static_cast<KeyOf<T>>(bits ^ (sign - 1));
+  using Key = KeyOf<T>;
+  constexpr unsigned top = 8 * sizeof(T) - 1;
+  constexpr Key sign = Key{1} << top;
+  Key bits = std::bit_cast<Key>(value);
+  bits &= Key{0} - static_cast<Key>(bits != sign);   // -0 is +0
+  return bits ^ (((bits >> top) - 1) & (sign - 1));
 }
 
 /// Up to which length counting is faster than the passes: measured, per width of the registers and of the keys.
 template <class T>
-inline constexpr std::size_t longest_counted = sizeof(T) == 4 ? (lanes<T> >= 16 ? 112 : lanes<T> >= 8 ? 80 : 48)
-                                                              : (lanes<T> >= 8 ? 80 : lanes<T> >= 4 ? 48 : 24);
+inline constexpr std::size_t longest_counted = sizeof(T) == 4 ? (lanes<T> >= 16 ? 192 : lanes<T> >= 8 ? 144 : 64)
+                                                              : (lanes<T> >= 8 ? 144 : lanes<T> >= 4 ? 112 : 32);
 
-/// ranks[i] = how many keys are less than keys[i], or equal and further to the front. May write a pack past the end.
+/// count + 1 in the lanes of the mask.
+template <class Key>
+RANKGRAD_INLINE inline Pack<Key> count_in(Pack<Key> count, Mask<Key> mask) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(Key) == 4) return Pack<Key>(_mm512_mask_add_epi32(count, mask.data, count, _mm512_set1_epi32(1)));
+  else return Pack<Key>(_mm512_mask_add_epi64(count, mask.data, count, _mm512_set1_epi64(1)));
+#elif defined(__SSE2__)
+  return count - Pack<Key>(mask.data);   // true is -1
+#else
+  return count + select(mask, Pack<Key>(Key(1)), Pack<Key>(Key(0)));
+#endif
+}
+
+/// ranks[i] = how many keys are less than keys[i], or equal and further to the front. Keys are below the largest Key.
+/// May write a pack past the end.
 template <class Key>
 void count_ranks(const Key* keys, std::size_t n, Key* ranks) {
-  const Pack<Key> one(Key(1)), zero(Key(0)), lane = iota<Key>(0);
   for (std::size_t block = 0; block < n; block += lanes<Key>) {
     const Pack<Key> key = load(keys + block);
     const std::size_t inside = n - block < lanes<Key> ? n : block + lanes<Key>;
-    Pack<Key> rank[2] = {Pack<Key>(static_cast<Key>(block)), zero};
-    for (std::size_t j = 0; j < block; j += 2)   // those in front of the block: all but the larger ones
-      for (std::size_t s = 0; s < 2; ++s) rank[s] -= select(Pack<Key>(keys[j + s]) > key, one, zero);
-    for (std::size_t j = block; j < inside; ++j) {
-      const Pack<Key> other(keys[j]);
-      const auto in_front = lane > Pack<Key>(static_cast<Key>(j - block));
-      rank[0] += select((other < key) | ((other == key) & in_front), one, zero);
+    const Pack<Key> next = key + Pack<Key>(Key(1));
+    Pack<Key> before[2] = {Pack<Key>(Key(0)), Pack<Key>(Key(0))}, beaten[2] = {before[0], before[0]};
+    for (std::size_t j = 0; j < block; j += 2) {   // in front of the block: all but the larger ones
+      beaten[0] = count_in<Key>(beaten[0], Pack<Key>(keys[j]) > key);
+      beaten[1] = count_in<Key>(beaten[1], Pack<Key>(keys[j + 1]) > key);
     }
+    for (std::size_t j = block; j < inside; ++j)   // lanes behind j compare with key + 1: there, equal ones count, too
+      before[0] = count_in<Key>(before[0], Pack<Key>(keys[j]) < next - load(ones<Key>.first(j - block + 1)));
     std::size_t j = inside;
-    for (; j + 2 <= n; j += 2)
-      for (std::size_t s = 0; s < 2; ++s) rank[s] += select(Pack<Key>(keys[j + s]) < key, one, zero);
-    if (j < n) rank[0] += select(Pack<Key>(keys[j]) < key, one, zero);
-    store(ranks + block, rank[0] + rank[1]);
+    for (; j + 2 <= n; j += 2) {
+      before[0] = count_in<Key>(before[0], Pack<Key>(keys[j]) < key);
+      before[1] = count_in<Key>(before[1], Pack<Key>(keys[j + 1]) < key);
+    }
+    if (j < n) before[0] = count_in<Key>(before[0], Pack<Key>(keys[j]) < key);
+    store(ranks + block, Pack<Key>(static_cast<Key>(block)) + (before[0] + before[1]) - (beaten[0] + beaten[1]));
   }
 }
 
@@ -83,37 +125,48 @@ inline void insertion_sort(std::uint64_t* words, std::size_t n) {
   }
 }
 
-/// Sorts by key, in passes of `bits` bits between the two arrays. Returns in which of them the result stands.
+/// Sorts by key, in passes of `bits` bits between the two arrays. Returns in which of them the result stands; or the
+/// last pass writes the item numbers to `out`, if that is there.
 template <unsigned bits>
-std::uint64_t* radix_sort(std::uint64_t* words, std::uint64_t* other, std::size_t n) {
+std::uint64_t* radix_sort(std::uint64_t* words, std::uint64_t* other, std::size_t n, std::uint32_t* out) {
   constexpr std::size_t digits = (32 + bits - 1) / bits;
   constexpr std::uint32_t mask = (1u << bits) - 1;
   const auto digit = [](std::uint64_t word, std::size_t d) { return (key_of(word) >> (bits * d)) & mask; };
-  std::uint32_t counts[digits][mask + 1] = {};
+  std::uint32_t places[digits][mask + 1] = {};
   for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t d = 0; d < digits; ++d) ++counts[d][digit(words[i], d)];
+    for (std::size_t d = 0; d < digits; ++d) ++places[d][digit(words[i], d)];
+  std::size_t used[digits], passes = 0;
   for (std::size_t d = 0; d < digits; ++d) {
-    if (counts[d][digit(words[0], d)] == n) continue;
+    if (places[d][digit(words[0], d)] == n) continue;
     std::uint32_t next = 0;
-    for (std::uint32_t& count : counts[d]) next += std::exchange(count, next);
-    for (std::size_t i = 0; i < n; ++i) other[counts[d][digit(words[i], d)]++] = words[i];
-    std::swap(words, other);
+    for (std::uint32_t& place : places[d]) next += std::exchange(place, next);
+    used[passes++] = d;
   }
+  for (std::size_t pass = 0; pass < passes; ++pass, std::swap(words, other)) {
+    const std::size_t d = used[pass];
+    std::uint32_t* place = places[d];
+    if (out && pass + 1 == passes) {
+      for (std::size_t i = 0; i < n; ++i) out[place[digit(words[i], d)]++] = item_of(words[i]);
+      return nullptr;
+    }
+    for (std::size_t i = 0; i < n; ++i) other[place[digit(words[i], d)]++] = words[i];
+  }
+  if (out)
+    for (std::size_t i = 0; i < n; ++i) out[i] = item_of(words[i]);
   return words;
 }
 
-inline constexpr std::size_t longest_inserted = 24, longest_by_bytes = 1200;
+inline constexpr std::size_t longest_inserted = 24, longest_by_bytes = 2500;
 
-inline std::uint64_t* sort_words(std::uint64_t* words, std::uint64_t* other, std::size_t n) {
-  if (n <= longest_by_bytes) return radix_sort<8>(words, other, n);
-  return radix_sort<11>(words, other, n);
+inline std::uint64_t* sort_words(std::uint64_t* words, std::uint64_t* other, std::size_t n, std::uint32_t* out = nullptr) {
+  return n <= longest_by_bytes ? radix_sort<8>(words, other, n, out) : radix_sort<11>(words, other, n, out);
 }
 
 /// Sorts what has the same key by the `bits` <= 32 lowest bits of the value's full key.
-template <Real T>
-void sort_runs(const T* values, std::uint64_t* words, std::uint64_t* other, std::size_t n, unsigned bits) {
+template <Real T, class Items>
+void sort_runs(const T* values, Items items, std::uint64_t* words, std::uint64_t* other, std::size_t n, unsigned bits) {
   const std::uint32_t mask = bits == 32 ? ~std::uint32_t{0} : (std::uint32_t{1} << bits) - 1;
-  const auto low = [&](std::uint64_t word) { return static_cast<std::uint32_t>(descending_key(values[item_of(word)])) & mask; };
+  const auto low = [&](std::uint64_t word) { return static_cast<std::uint32_t>(descending_key(values[items.number(item_of(word))])) & mask; };
   for (std::size_t first = 0, last = 1; first < n; first = last++) {
     while (last < n && key_of(words[last]) == key_of(words[first])) ++last;
     const std::size_t length = last - first;
@@ -130,46 +183,53 @@ void sort_runs(const T* values, std::uint64_t* words, std::uint64_t* other, std:
   }
 }
 
-/// out[r] = the item on place r of the items item(0) .. item(n - 1).
-template <Real T, class Item>
-void sort_by_counting(const T* values, const Item& item, std::size_t n, std::uint32_t* out, Workspace& workspace) {
+/// out[r] = the item on place r. `items` may list what stands in `out` where digits sort, not where counting does.
+template <Real T, class Items>
+void sort_by_counting(const T* values, Items items, std::size_t n, std::uint32_t* out, Workspace& workspace) {
   Bits<T>*keys = workspace.take<Bits<T>>(n), *ranks = workspace.take<Bits<T>>(n);
-  constexpr KeyOf<T> sign = KeyOf<T>{1} << (8 * sizeof(T) - 1);   // packs compare signed
-  for (std::size_t i = 0; i < n; ++i) keys[i] = static_cast<Bits<T>>(descending_key(values[item(i)]) ^ sign);
+  constexpr KeyOf<T> sign = KeyOf<T>{1} << (8 * sizeof(T) - 1), last = static_cast<KeyOf<T>>(~KeyOf<T>{0});
+  for (std::size_t i = 0; i < n; ++i) {
+    const KeyOf<T> key = descending_key(items.value(values, i));
+    keys[i] = static_cast<Bits<T>>((key - (key == last)) ^ sign);   // packs compare signed; the last key is a NaN's
+  }
   count_ranks(keys, n, ranks);
-  for (std::size_t i = 0; i < n; ++i) out[ranks[i]] = item(i);
+  for (std::size_t i = 0; i < n; ++i) out[ranks[i]] = items.item(i);
 }
 
-template <Real T, class Item>
-void sort_by_digits(const T* values, const Item& item, std::size_t n, std::uint32_t* out, Workspace& workspace) {
+template <Real T, class Items>
+void sort_by_digits(const T* values, Items items, std::size_t n, std::uint32_t* out, Workspace& workspace) {
   std::uint64_t *words = workspace.take<std::uint64_t>(n), *other = workspace.take<std::uint64_t>(n);
   if constexpr (sizeof(T) == 4) {
-    for (std::size_t i = 0; i < n; ++i) words[i] = sort_word(descending_key(values[item(i)]), item(i));
-    words = sort_words(words, other, n);
+    for (std::size_t i = 0; i < n; ++i) words[i] = sort_word(descending_key(items.value(values, i)), items.item(i));
+    sort_words(words, other, n, out);
   } else {
-    const std::uint64_t first = descending_key(values[item(0)]);
+    const std::uint64_t first = descending_key(items.value(values, 0));
     std::uint64_t differ = 0;
-    for (std::size_t i = 0; i < n; ++i) differ |= descending_key(values[item(i)]) ^ first;
+    for (std::size_t i = 0; i < n; ++i) differ |= descending_key(items.value(values, i)) ^ first;
     const unsigned width = static_cast<unsigned>(std::bit_width(differ)), below = width > 32 ? width - 32 : 0;
     for (std::size_t i = 0; i < n; ++i)
-      words[i] = sort_word(static_cast<std::uint32_t>(descending_key(values[item(i)]) >> below), item(i));
+      words[i] = sort_word(static_cast<std::uint32_t>(descending_key(items.value(values, i)) >> below), items.item(i));
     std::uint64_t* sorted = sort_words(words, other, n);
-    if (below > 0) sort_runs(values, sorted, sorted == words ? other : words, n, below);
-    words = sorted;
+    if (below > 0) sort_runs(values, items, sorted, sorted == words ? other : words, n, below);
+    for (std::size_t i = 0; i < n; ++i) out[i] = item_of(sorted[i]);
   }
-  for (std::size_t i = 0; i < n; ++i) out[i] = item_of(words[i]);
 }
 
 }  // namespace detail
 
-/// order[r] = the item on place r when items 0 .. n - 1 are sorted by values[item], descending; equal values stay in the
-/// order of their numbers.
+/// out[r] = the item on place r, by value descending; equal values stay in the order of `items`, which lists them in
+/// other memory than `out`.
+template <Real T, class Items>
+void sort_items(const T* values, Items items, std::uint32_t* out, std::size_t n, Workspace& workspace) {
+  const auto frame = workspace.frame();
+  if (n <= detail::longest_counted<T>) detail::sort_by_counting(values, items, n, out, workspace);
+  else detail::sort_by_digits(values, items, n, out, workspace);
+}
+
+/// The same for items 0 .. n - 1.
 template <Real T>
 void rank_descending(const T* values, std::uint32_t* order, std::size_t n, Workspace& workspace) {
-  const auto frame = workspace.frame();
-  const auto itself = [](std::size_t i) { return static_cast<std::uint32_t>(i); };
-  if (n <= detail::longest_counted<T>) detail::sort_by_counting(values, itself, n, order, workspace);
-  else detail::sort_by_digits(values, itself, n, order, workspace);
+  sort_items(values, AllItems{}, order, n, workspace);
 }
 
 /// Sorts `order`, a list of item numbers, by values[item] descending; items with equal values keep their places
@@ -177,13 +237,10 @@ void rank_descending(const T* values, std::uint32_t* order, std::size_t n, Works
 template <Real T>
 void sort_descending(const T* values, std::uint32_t* order, std::size_t n, Workspace& workspace) {
   const auto frame = workspace.frame();
-  if (n <= detail::longest_counted<T>) {
-    std::uint32_t* items = workspace.take<std::uint32_t>(n);
-    std::copy_n(order, n, items);
-    detail::sort_by_counting(values, [items](std::size_t i) { return items[i]; }, n, order, workspace);
-  } else {   // which has read all of the order before it writes
-    detail::sort_by_digits(values, [order](std::size_t i) { return order[i]; }, n, order, workspace);
-  }
+  if (n > detail::longest_counted<T>) return detail::sort_by_digits(values, ListedItems{order}, n, order, workspace);
+  std::uint32_t* items = workspace.take<std::uint32_t>(n);
+  std::copy_n(order, n, items);
+  detail::sort_by_counting(values, ListedItems{items}, n, order, workspace);
 }
 
 }  // namespace rankgrad::simd
