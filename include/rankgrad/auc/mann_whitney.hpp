@@ -4,6 +4,7 @@
 // Read first: auc/classes.hpp; then auc/moments.hpp and auc/sweeps.hpp for the surrogates that avoid the pairs.
 #pragma once
 
+#include <rankgrad/auc/moments.hpp>
 #include <rankgrad/auc/sweeps.hpp>
 #include <rankgrad/core/combinators.hpp>
 #include <rankgrad/pairwise/engine.hpp>
@@ -70,17 +71,12 @@ struct MannWhitney {
       for (std::size_t i = 0; i < n; ++i) positive[i] = list.labels[i] > T(0) ? T(1) : T(0);
       return comparable_pairs(Logistic{1 / temperature, 0}, Uniform{}, normalize, sort_by_label(list, positive, workspace), out, workspace);
     }
-    std::uint32_t* order = nullptr;
-    if (surrogate == Surrogate::hinge || surrogate == Surrogate::squared_hinge) {
-      order = workspace.take<std::uint32_t>(n);
-      rank_order(list, Ties::stable, 0, order, workspace);
-    }
-    const auto classes = auc::split<double>(list, temperature, order, workspace);
+    if (surrogate == Surrogate::hinge) return auc::hinge_sweep<false>(list, margin, temperature, normalize, out, workspace);
+    if (surrogate == Surrogate::squared_hinge) return auc::hinge_sweep<true>(list, margin, temperature, normalize, out, workspace);
+    const auto classes = auc::split<double>(list, temperature, nullptr, workspace);
     if (!(classes.pair_weight() > 0)) return {};
     double mean = 0;
-    if (surrogate == Surrogate::hinge) mean = auc::hinge_sweep<false>(classes, margin, temperature, list.scores);
-    else if (surrogate == Surrogate::squared_hinge) mean = auc::hinge_sweep<true>(classes, margin, temperature, list.scores);
-    else if (surrogate == Surrogate::square) mean = auc::square(classes, margin);
+    if (surrogate == Surrogate::square) mean = auc::square(classes, margin);
     else mean = std::exp(auc::exponential(classes));
     const double factor = normalize == Normalize::mean ? 1 : classes.pair_weight();
     auc::scatter(classes, factor, temperature, out);
