@@ -30,6 +30,8 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::auc {
 
+// Classes come in random order, and so do signs: no loop below branches on them.
+
 /// The largest T that is not above score - shift.
 template <Real T>
 T shifted_down(T score, double shift) {
@@ -37,49 +39,51 @@ T shifted_down(T score, double shift) {
   const double s = static_cast<double>(score), w = s - shift, back = w - s, rest = (s - (w - back)) - (shift + back);
   const T near = static_cast<T>(w);
   const double got = static_cast<double>(near);
-  const Key bits = std::bit_cast<Key>(near);
-  const Key below = static_cast<Key>(got > w) | static_cast<Key>((got == w) & (rest < 0));
-  const Key step = bits < 0 ? Key(1) : bits == 0 ? std::numeric_limits<Key>::min() + 1 : Key(-1);   // 0: to the first below
-  return std::bit_cast<T>(static_cast<Key>(bits + (below ? step : Key(0))));
+  const Key bits = std::bit_cast<Key>(near), sign = bits >> (8 * sizeof(T) - 1);   // -1 or 0
+  const Key above = static_cast<Key>(got > w) | (static_cast<Key>(got == w) & static_cast<Key>(rest < 0));
+  return std::bit_cast<T>(static_cast<Key>(bits - above * (2 * sign + 1)));   // negative zero is what a tiny w < 0 becomes
 }
 
 /// The items of positive weight in the merged order; negatives carry the flag.
+template <Real T>
 struct MergedOrder {
-  std::uint32_t* order = nullptr;
-  std::size_t n = 0;
+  std::uint32_t* order;
+  T* keys;   ///< of all items of the list
+  std::size_t n = 0, positives = 0;
   double positive_weight = 0, negative_weight = 0;
 
-  bool negative(std::size_t r) const { return (order[r] & simd::FlaggedItems::flag) != 0; }
+  std::size_t negative(std::size_t r) const { return order[r] >> 31; }   // 0 or 1
   std::size_t item(std::size_t r) const { return simd::FlaggedItems::number(order[r]); }
 };
 
 template <Real T>
-MergedOrder merge_order(const ListView<T>& list, double shift, Workspace& workspace) {
+MergedOrder<T> merge_order(const ListView<T>& list, double shift, Workspace& workspace) {
   const std::size_t n = list.size();
-  MergedOrder merged{workspace.take<std::uint32_t>(n)};
+  MergedOrder<T> merged{workspace.take<std::uint32_t>(n), workspace.take<T>(n)};
   const auto frame = workspace.frame();
-  T* keys = workspace.take<T>(n);
   std::uint32_t *positives = workspace.take<std::uint32_t>(n), *negatives = workspace.take<std::uint32_t>(n);
-  for (std::size_t i = 0; i < n; ++i) keys[i] = list.labels[i] > T(0) ? shifted_down(list.scores[i], shift) : list.scores[i];
+  const T *labels = list.labels.data(), *scores = list.scores.data(), *weights = list.weights.empty() ? nullptr : list.weights.data();
+  for (std::size_t i = 0; i < n; ++i) merged.keys[i] = shifted_down(scores[i], shift * static_cast<double>(labels[i] > T(0)));
   std::size_t p = 0, q = 0;
-  for (std::size_t i = 0; i < n; ++i) {   // without branches: the classes come in random order
-    const bool positive = list.labels[i] > T(0), present = list.weights.empty() || list.weights[i] > T(0);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::size_t positive = labels[i] > T(0), present = weights ? weights[i] > T(0) : true;
     positives[p] = static_cast<std::uint32_t>(i);
     negatives[q] = static_cast<std::uint32_t>(i) | simd::FlaggedItems::flag;
     p += positive & present;
-    q += !positive & present;
+    q += (positive ^ 1) & present;
   }
   const auto weight_of = [&](const std::uint32_t* items, std::size_t size) {
     double sum = 0;
-    for (std::size_t r = 0; r < size; ++r) sum += static_cast<double>(list.weights[simd::FlaggedItems::number(items[r])]);
+    for (std::size_t r = 0; r < size; ++r) sum += static_cast<double>(weights[simd::FlaggedItems::number(items[r])]);
     return sum;
   };
-  merged.positive_weight = list.weights.empty() ? static_cast<double>(p) : weight_of(positives, p);
-  merged.negative_weight = list.weights.empty() ? static_cast<double>(q) : weight_of(negatives, q);
+  merged.positive_weight = weights ? weight_of(positives, p) : static_cast<double>(p);
+  merged.negative_weight = weights ? weight_of(negatives, q) : static_cast<double>(q);
   merged.n = p + q;
+  merged.positives = p;
   if (p == 0 || q == 0) return merged;
   std::copy_n(negatives, q, positives + p);
-  simd::sort_items(keys, simd::FlaggedItems{positives}, merged.order, merged.n, workspace);
+  simd::sort_items(merged.keys, simd::FlaggedItems{positives}, merged.order, merged.n, workspace);
   return merged;
 }
 
@@ -118,23 +122,48 @@ class HingeScan {
 };
 
 /// Where the active items stand: places first .. last of the merged order, and the origin of positions.
-template <Real T>
 struct ActiveRange {
   std::size_t first, last;
-  double centre, shift, inverse_temperature;
+  double centre, shift[2], inverse_temperature;   ///< shift: of positives, of negatives
   bool empty() const { return first > last; }
-  double position(T score, bool negative) const {
-    return (static_cast<double>(score) - centre - (negative ? 0.0 : shift)) * inverse_temperature;
+
+  template <Real T>
+  double position(T score, std::size_t negative) const {
+    return (static_cast<double>(score) - centre - shift[negative]) * inverse_temperature;
   }
 };
 
 template <Real T>
-ActiveRange<T> active_range(const MergedOrder& merged, std::span<const T> scores, double shift, double temperature) {
+ActiveRange active_range(const MergedOrder<T>& merged, std::span<const T> scores, double shift, double temperature) {
   std::size_t first = 0, last = merged.n - 1;
   while (!merged.negative(first)) ++first;
   while (merged.negative(last)) --last;
   const double highest = static_cast<double>(scores[merged.item(first)]), lowest = static_cast<double>(scores[merged.item(last)]) - shift;
-  return {first, last, 0.5 * highest + 0.5 * lowest, shift, 1 / temperature};
+  return {first, last, 0.5 * highest + 0.5 * lowest, {shift, 0}, 1 / temperature};
+}
+
+/// The positives of the range: their weight, and their sum of weight * position.
+struct ActivePositives {
+  double weight = 0, sum = 0;
+};
+template <Real T>
+ActivePositives active_positives(const ListView<T>& list, const MergedOrder<T>& merged, const ActiveRange& range) {
+  constexpr std::size_t lanes = 8;   // sums that do not wait for each other
+  double weight[lanes] = {}, sum[lanes] = {};
+  const T highest = list.scores[merged.item(range.first)], *weights = list.weights.empty() ? nullptr : list.weights.data();
+  const auto add = [&](std::size_t i, std::size_t l) RANKGRAD_INLINE {
+    const bool active = (list.labels[i] > T(0)) & (merged.keys[i] < highest);
+    const double a = static_cast<double>(active) * (weights ? static_cast<double>(weights[i]) : 1.0);
+    weight[l] += a;
+    sum[l] += a * range.position(list.scores[i], 0);
+  };
+  std::size_t i = 0;
+  for (; i + lanes <= list.size(); i += lanes)
+    for (std::size_t l = 0; l < lanes; ++l) add(i + l, l);
+  for (; i < list.size(); ++i) add(i, 0);
+  ActivePositives total;
+  for (std::size_t l = 0; l < lanes; ++l) total.weight += weight[l], total.sum += sum[l];
+  return total;
 }
 
 /// Value, gradient and curvature of the mean or sum over pairs of max(0, m - z)^degree, z = (s_i - s_k) / tau.
@@ -142,19 +171,12 @@ template <bool Squared, Real T>
 Contribution<T> hinge_sweep(const ListView<T>& list, double margin, double temperature, Normalize normalize,
                             const GradientSink<T>& out, Workspace& workspace) {
   const auto frame = workspace.frame();
-  const MergedOrder merged = merge_order(list, margin * temperature, workspace);
+  const MergedOrder<T> merged = merge_order(list, margin * temperature, workspace);
   if (!(merged.positive_weight * merged.negative_weight > 0)) return {};
-  const auto range = active_range(merged, list.scores, margin * temperature, temperature);
-  const auto weight = [&](std::size_t i) { return list.weights.empty() ? 1.0 : static_cast<double>(list.weights[i]); };
-
-  double left_out = 0, sum[4] = {};
-  for (std::size_t r = 0; r < range.first; ++r) left_out += weight(merged.item(r));   // positives above all negatives
-  if constexpr (Squared)
-    for (std::size_t r = range.first; r <= range.last && !range.empty(); ++r) {
-      const std::size_t i = merged.item(r);
-      const bool negative = merged.negative(r);
-      sum[r % 4] += (negative ? 0.0 : weight(i)) * range.position(list.scores[i], negative);
-    }
+  const ActiveRange range = active_range(merged, list.scores, margin * temperature, temperature);
+  const ActivePositives active = Squared || !list.weights.empty()
+                                     ? active_positives(list, merged, range)
+                                     : ActivePositives{static_cast<double>(merged.positives - range.first), 0};
 
   simd::Pack<T> poison(T(0));   // NaN, if any score is NaN or infinite, wherever the sort has put it
   simd::for_each_pack<T>(list.size(), [&](std::size_t i, auto at) RANKGRAD_INLINE {
@@ -164,20 +186,22 @@ Contribution<T> hinge_sweep(const ListView<T>& list, double margin, double tempe
   const double pairs = normalize == Normalize::mean ? merged.positive_weight * merged.negative_weight : 1;
   const double factor = 1 / pairs + simd::wide_sum(poison), by_score = factor / temperature, twice = by_score / temperature;
 
-  HingeScan<Squared> scan(merged.positive_weight - left_out, (sum[0] + sum[1]) + (sum[2] + sum[3]));
+  HingeScan<Squared> scan(active.weight, active.sum);
   constexpr std::size_t block = 128;   // gathered, computed and scattered together: more would leave the first cache
+  constexpr double one_if[2] = {0, 1};
   alignas(64) double position[block], a[block], b[block], slope[block], curvature[block];
+  const T *scores = list.scores.data(), *weights = list.weights.empty() ? nullptr : list.weights.data();
   for (std::size_t r = range.first; r <= range.last; r += block) {
-    const std::size_t size = std::min(block, range.last + 1 - r), padded = (size + simd::lanes<double> - 1) / simd::lanes<double> * simd::lanes<double>;
+    const std::size_t size = std::min(block, range.last + 1 - r);
     for (std::size_t j = 0; j < size; ++j) {
-      const std::size_t i = merged.item(r + j);
-      const bool negative = merged.negative(r + j);
-      const double w = weight(i);
-      position[j] = range.position(list.scores[i], negative);
-      b[j] = negative ? w : 0.0;
-      a[j] = negative ? 0.0 : w;
+      const std::size_t i = merged.item(r + j), negative = merged.negative(r + j);
+      const double w = weights ? static_cast<double>(weights[i]) : 1.0;
+      position[j] = range.position(scores[i], negative);
+      b[j] = w * one_if[negative];
+      a[j] = w - b[j];
     }
-    for (std::size_t j = size; j < padded; ++j) position[j] = a[j] = b[j] = 0;
+    std::size_t padded = size;
+    for (; padded % simd::lanes<double> != 0; ++padded) position[padded] = a[padded] = b[padded] = 0;
     for (std::size_t j = 0; j < padded; j += simd::lanes<double>) scan.step(position + j, a + j, b + j, slope + j, curvature + j);
     for (std::size_t j = 0; j < size; ++j)
       out.add(merged.item(r + j), static_cast<T>(by_score * slope[j]), Squared ? static_cast<T>(twice * curvature[j]) : T(0));
