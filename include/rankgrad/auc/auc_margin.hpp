@@ -22,7 +22,7 @@ namespace rankgrad::inline RANKGRAD_ABI {
 /// Shapes      scores, labels [n], positive means label > 0; weights [n] or empty.
 /// Units       squared scores over tau^2.
 /// No signal   no positive or no negative of positive weight.
-/// Cost        O(n) time and scratch.
+/// Cost        O(n) time, no scratch.
 /// Numerics    offsets common to all scores cost no digits.
 /// Parameters  margin m >= 0, in units of tau. temperature tau > 0. scope: see MannWhitney.
 /// Errors      a parameter out of range, at the door. A NaN score shows in the value.
@@ -42,14 +42,9 @@ struct AucMargin {
   }
 
   template <Real T>
-  Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
+  Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace&) const {
     checked_size(list);
-    const auto frame = workspace.frame();
-    const auto classes = auc::split<double>(list, temperature, nullptr, workspace);
-    if (!(classes.pair_weight() > 0)) return {};
-    const double value = auc::square(classes, margin, false);
-    auc::scatter(classes, 1, temperature, out);
-    return {T(value), true};
+    return auc::square(list, temperature, margin, false, Normalize::mean, out);
   }
 };
 

@@ -69,18 +69,12 @@ struct MannWhitney {
         return *near;
       T* positive = workspace.take<T>(n);
       for (std::size_t i = 0; i < n; ++i) positive[i] = list.labels[i] > T(0) ? T(1) : T(0);
-      return comparable_pairs(Logistic{1 / temperature, 0}, Uniform{}, normalize, sort_by_label(list, positive, workspace), out, workspace);
+      return logistic_pairs(Logistic{1 / temperature, 0}, normalize, list, positive, out, workspace);
     }
     if (surrogate == Surrogate::hinge) return auc::hinge_sweep<false>(list, margin, temperature, normalize, out, workspace);
     if (surrogate == Surrogate::squared_hinge) return auc::hinge_sweep<true>(list, margin, temperature, normalize, out, workspace);
-    const auto classes = auc::split<double>(list, temperature, nullptr, workspace);
-    if (!(classes.pair_weight() > 0)) return {};
-    double mean = 0;
-    if (surrogate == Surrogate::square) mean = auc::square(classes, margin);
-    else mean = std::exp(auc::exponential(classes));
-    const double factor = normalize == Normalize::mean ? 1 : classes.pair_weight();
-    auc::scatter(classes, factor, temperature, out);
-    return {T(factor * mean), true};
+    if (surrogate == Surrogate::square) return auc::square(list, temperature, margin, true, normalize, out);
+    return auc::exponential(list, temperature, normalize, out, workspace);
   }
 
   /// phi(0): what a tied pair costs.

@@ -61,6 +61,9 @@ struct CompressHalves {
 };
 inline constexpr CompressOrder<8> compress_order{};
 inline constexpr CompressHalves compress_halves{};
+#if defined(__AVX2__) && !defined(__AVX512F__)
+inline __m128i order_bytes(std::uint32_t bits) { return _mm_cvtsi64_si128(static_cast<long long>(compress_order.order[bits])); }
+#endif
 }  // namespace detail
 
 /// Writes the lanes of v named by `bits`, closed up, to `to`, which has room for a whole pack. What follows them there
@@ -73,8 +76,7 @@ RANKGRAD_INLINE inline void compress_store(T* to, Pack<T> v, std::uint32_t bits)
   else _mm512_storeu_pd(to, _mm512_maskz_compress_pd(static_cast<__mmask8>(bits), v));
 #elif defined(__AVX2__)
   if constexpr (sizeof(T) == 4) {
-    const __m128i bytes = _mm_cvtsi64_si128(static_cast<long long>(detail::compress_order.order[bits]));
-    _mm256_storeu_ps(to, _mm256_permutevar8x32_ps(v, _mm256_cvtepu8_epi32(bytes)));
+    _mm256_storeu_ps(to, _mm256_permutevar8x32_ps(v, _mm256_cvtepu8_epi32(detail::order_bytes(bits))));
   } else {
     const __m128i bytes = _mm_cvtsi64_si128(static_cast<long long>(detail::compress_halves.order[bits]));
     const __m256 moved = _mm256_permutevar8x32_ps(_mm256_castpd_ps(v), _mm256_cvtepu8_epi32(bytes));
@@ -88,6 +90,36 @@ RANKGRAD_INLINE inline void compress_store(T* to, Pack<T> v, std::uint32_t bits)
     to += bits >> l & 1;
   }
 #endif
+}
+
+/// The numbers first + l of the set bits l go to p, p + 1, ...; up to `lanes` numbers may be written there.
+template <std::size_t lanes>
+RANKGRAD_INLINE inline void store_selected_numbers(std::uint32_t* p, std::uint32_t bits, std::uint32_t first) {
+#if defined(__AVX512F__)
+  if constexpr (lanes == 16) {
+    const __m512i numbers = _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)),
+                                             _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    _mm512_storeu_si512(p, _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), numbers));
+    return;
+  } else if constexpr (lanes == 8) {
+    const __m512i numbers = _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)),
+                                             _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        _mm512_castsi512_si256(_mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), numbers)));
+    return;
+  }
+#elif defined(__AVX2__)
+  if constexpr (lanes == 8) {
+    const __m256i numbers = _mm256_cvtepu8_epi32(detail::order_bytes(bits));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_add_epi32(numbers, _mm256_set1_epi32(static_cast<int>(first))));
+    return;
+  } else if constexpr (lanes == 4) {
+    const __m128i numbers = _mm_cvtepu8_epi32(detail::order_bytes(bits));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_add_epi32(numbers, _mm_set1_epi32(static_cast<int>(first))));
+    return;
+  }
+#endif
+  for (std::size_t l = 0, k = 0; l < lanes; k += bits >> l & 1, ++l) p[k] = first + static_cast<std::uint32_t>(l);
 }
 
 }  // namespace rankgrad::simd
