@@ -39,8 +39,9 @@ struct Uniform {
   }
 };
 
-/// Rows i .. i + rows - 1 against the columns from first_worse on; returns their value.
-template <std::size_t rows, bool WithCurvature, Real T, class Phi, class Weighting>
+/// Rows i .. i + rows - 1 against the columns from first_worse on; returns their value. `Plain`: all pairs weigh 1, which
+/// leaves weights to the last pack alone, where they are 0 past the end.
+template <std::size_t rows, bool WithCurvature, bool Plain, Real T, class Phi, class Weighting>
 double pair_rows(const Phi& phi, const Weighting& weighting, const PairList<T>& pairs, const PairSums<T>& sums, std::size_t i,
                  std::size_t first_worse) {
   using namespace simd;
@@ -52,40 +53,53 @@ double pair_rows(const Phi& phi, const Weighting& weighting, const PairList<T>& 
     const std::size_t chunk_end = std::min(pairs.n, j + packs_per_flush * lanes<T>);
     Pack<T> value[rows], slope[rows], curvature[rows];
     for (std::size_t r = 0; r < rows; ++r) value[r] = slope[r] = curvature[r] = Pack<T>(T(0));
-    for (; j < chunk_end; j += lanes<T>) {
+    const auto column = [&]<bool weightless>(std::bool_constant<weightless>) RANKGRAD_INLINE {
       const Pack<T> other = load(pairs.scores + j), other_weight = load(pairs.weights + j);
       Pack<T> column_slope = load(sums.column_slope + j), column_curvature(T(0));
       for (std::size_t r = 0; r < rows; ++r) {
         const Term<T> term = phi.template operator()<T>(Pack<T>(pairs.scores[i + r]) - other);
-        const Pack<T> w = Pack<T>(pairs.weights[i + r]) * other_weight * omega[r](j), pull = w * term.slope;
-        value[r] = fma(w, term.value, value[r]);
+        Pack<T> pull = term.slope, bend = term.curvature;
+        if constexpr (weightless) {
+          value[r] += term.value;
+        } else {
+          const Pack<T> w = Plain ? other_weight : Pack<T>(pairs.weights[i + r]) * other_weight * omega[r](j);
+          value[r] = fma(w, term.value, value[r]);
+          pull = w * pull;
+          bend = w * bend;
+        }
         slope[r] += pull;
         column_slope -= pull;
         if constexpr (WithCurvature) {
-          const Pack<T> bend = w * term.curvature;
           curvature[r] += bend;
           column_curvature += bend;
         }
       }
       store(sums.column_slope + j, column_slope);
       if constexpr (WithCurvature) accumulate(sums.column_curvature + j, column_curvature);
-    }
-    for (std::size_t r = 0; r < rows; ++r) {
-      total += wide_sum(value[r]);
-      sums.slope[i + r] += wide_sum(slope[r]);
-      if constexpr (WithCurvature) sums.curvature[i + r] += wide_sum(curvature[r]);
-    }
+    };
+    if constexpr (Plain)
+      for (; j + lanes<T> <= chunk_end; j += lanes<T>) column(std::true_type{});
+    for (; j < chunk_end; j += lanes<T>) column(std::false_type{});
+    for (std::size_t r = 1; r < rows; ++r) value[0] += value[r];
+    total += wide_sum(value[0]);
+    add_sums<rows>(sums.slope + i, slope);
+    if constexpr (WithCurvature) add_sums<rows>(sums.curvature + i, curvature);
   }
   return total;
 }
 
 template <bool WithCurvature, Real T, class Phi, class Weighting>
 double all_pairs(const Phi& phi, const Weighting& weighting, const PairList<T>& pairs, const PairSums<T>& sums) {
-  double value = 0;
-  for_each_row<4>(pairs, sums, [&]<std::size_t rows>(Rows<rows>, std::size_t i, std::size_t first_worse) {
-    value += pair_rows<rows, WithCurvature>(phi, weighting, pairs, sums, i, first_worse);
-  });
-  return value;
+  const auto run = [&]<bool Plain>(std::bool_constant<Plain>) {
+    double value = 0;
+    for_each_row<4>(pairs, sums, [&]<std::size_t rows>(Rows<rows>, std::size_t i, std::size_t first_worse) {
+      value += pair_rows<rows, WithCurvature, Plain>(phi, weighting, pairs, sums, i, first_worse);
+    });
+    return value;
+  };
+  if constexpr (std::same_as<Weighting, Uniform>)
+    if (pairs.weightless()) return run(std::true_type{});
+  return run(std::false_type{});
 }
 
 /// Adds factor * sums * own, the item's share of each of its pairs, to where the items came from; `own` null is 1.

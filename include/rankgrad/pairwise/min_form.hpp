@@ -175,9 +175,10 @@ RANKGRAD_INLINE inline void min_form_rows(const ScoreFactors<T>& factors, const 
       store(sums.column_slope + j, column_slope);
       if constexpr (WithCurvature) store(sums.column_curvature + j, column_curvature);
     }
+    for (std::size_t r = 0; r < rows; ++r) slope[r] = -slope[r];
+    add_sums<rows>(sums.slope + i, slope);
+    if constexpr (WithCurvature) add_sums<rows>(sums.curvature + i, curvature);
     for (std::size_t r = 0; r < rows; ++r) {
-      sums.slope[i + r] -= wide_sum(slope[r]);
-      if constexpr (WithCurvature) sums.curvature[i + r] += wide_sum(curvature[r]);
       if constexpr (Weighted) weighted_value += static_cast<double>(pairs.weights[i + r]) * wide_sum(value[r]);
       else products.product[r] = value[r];
     }

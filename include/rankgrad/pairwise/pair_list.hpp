@@ -6,6 +6,8 @@
 #pragma once
 
 #include <rankgrad/core/validate.hpp>
+#include <rankgrad/simd/compress.hpp>
+#include <rankgrad/simd/four_sums.hpp>
 #include <rankgrad/simd/ranking.hpp>
 #include <rankgrad/simd/rows.hpp>
 
@@ -29,10 +31,14 @@ struct PairList {
   /// The first place after i with a smaller label.
   std::size_t worse_than(std::size_t i) const {
     if (i >= n || labels[i] == labels[n - 1]) return n;
-    const T label = labels[i];
-    while (labels[i] == label) ++i;
-    return i;
+    const Pack<T> label(labels[i]);
+    for (;; i += simd::lanes<T>) {
+      const auto equal = static_cast<std::size_t>(std::countr_one(simd::lane_bits<T>(simd::load(labels + i) == label)));
+      if (equal < simd::lanes<T>) return i + equal;
+    }
   }
+  /// All weights are 1.
+  bool weightless() const { return !weighted || (n > 0 && weights[0] == T(1) && equally_weighted()); }
   bool equally_weighted() const {
     for (std::size_t i = 1; i < n; ++i)
       if (weights[i] != weights[0]) return false;
@@ -42,9 +48,10 @@ struct PairList {
   double pair_weight() const {
     double total = 0, above = 0;
     for (std::size_t i = 0; i < n;) {
-      double group = 0;
       const std::size_t end = worse_than(i);
-      for (; i < end; ++i) group += static_cast<double>(weights[i]);
+      double group = weighted ? 0 : static_cast<double>(end - i);
+      for (; weighted && i < end; ++i) group += static_cast<double>(weights[i]);
+      i = end;
       total += above * group;
       above += group;
     }
@@ -77,25 +84,57 @@ bool order_by_grade(const T* labels, std::size_t n, std::uint32_t* order) {
   return true;
 }
 
+/// The same for few grades, 0 .. 7: one pass per grade that takes its items out, in packs, scores with them. Nothing is done
+/// and false returned where the labels are others. All arrays are padded and may be written whole packs past the end.
+template <Real T>
+bool take_out_grades(const T* labels, const T* scores, std::size_t n, PairList<T>& pairs) {
+  using namespace simd;
+  constexpr unsigned grades = 8;
+  const auto lanes_of = [n](std::size_t i) { return n - i < lanes<T> ? (1u << (n - i)) - 1 : ~0u; };
+  const auto equal_to = [&](std::size_t i, T grade) {
+    const Pack<T> y = i + lanes<T> <= n ? load(labels + i) : load_n(labels + i, n - i, T(0));
+    return lane_bits<T>(y == Pack<T>(grade)) & lanes_of(i);
+  };
+  std::size_t count = 0;
+  for (unsigned g = grades; g-- > 0;) {
+    const std::size_t before = count;
+    for (std::size_t i = 0; i < n; i += lanes<T>) {
+      const unsigned bits = equal_to(i, T(g));
+      if (bits == 0) continue;
+      store_selected_numbers<lanes<T>>(pairs.order + count, bits, static_cast<std::uint32_t>(i));
+      store_selected(pairs.scores + count, bits, i + lanes<T> <= n ? load(scores + i) : load_n(scores + i, n - i, T(0)));
+      count += static_cast<std::size_t>(std::popcount(bits));
+    }
+    std::fill_n(pairs.labels + before, count - before, T(g));
+    if (count == n) break;
+  }
+  return count == n;
+}
+
 /// The list sorted by label. `labels` may be others than the list's own (Mann-Whitney: y > 0).
 template <Real T>
 PairList<T> sort_by_label(const ListView<T>& list, const T* labels, Workspace& workspace) {
+  constexpr std::size_t padding = 64 / sizeof(T), long_list = 1024;
   PairList<T> pairs;
   const std::size_t n = pairs.n = list.size();
   pairs.weighted = !list.weights.empty();
   pairs.order = workspace.take<std::uint32_t>(n);
-  if (n < 16 || !order_by_grade(labels, n, pairs.order)) {
-    for (std::size_t i = 0; i < n; ++i) pairs.order[i] = static_cast<std::uint32_t>(i);
-    simd::sort_descending(labels, pairs.order, n, workspace);
+  pairs.scores = workspace.take<T>(n);
+  pairs.labels = workspace.take<T>(n);
+  if (n > long_list || !take_out_grades(labels, list.scores.data(), n, pairs)) {
+    if (n < 16 || !order_by_grade(labels, n, pairs.order)) {
+      for (std::size_t i = 0; i < n; ++i) pairs.order[i] = static_cast<std::uint32_t>(i);
+      simd::sort_descending(labels, pairs.order, n, workspace);
+    }
+    for (std::size_t i = 0; i < n; ++i) pairs.scores[i] = list.scores[pairs.order[i]], pairs.labels[i] = labels[pairs.order[i]];
   }
-  pairs.scores = gather(list.scores.data(), pairs.order, n, n ? list.scores[pairs.order[n - 1]] : T(0), workspace);
-  pairs.labels = gather(labels, pairs.order, n, T(0), workspace);
-  if (list.weights.empty()) {
-    pairs.weights = workspace.take<T>(n, T(0));
-    std::fill_n(pairs.weights, n, T(1));
-  } else {
-    pairs.weights = gather(list.weights.data(), pairs.order, n, T(0), workspace);
-  }
+  std::fill_n(pairs.scores + n, padding, n ? pairs.scores[n - 1] : T(0));
+  std::fill_n(pairs.labels + n, padding, T(0));
+  pairs.weights = workspace.take<T>(n);
+  if (pairs.weighted)
+    for (std::size_t i = 0; i < n; ++i) pairs.weights[i] = list.weights[pairs.order[i]];
+  else std::fill_n(pairs.weights, n, T(1));
+  std::fill_n(pairs.weights + n, padding, T(0));
   return pairs;
 }
 
