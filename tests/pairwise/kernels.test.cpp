@@ -127,6 +127,30 @@ TEMPLATE_TEST_CASE("the logistic kernels keep the digits of separated classes an
   }
 }
 
+TEMPLATE_TEST_CASE("the soft zero-one function in min-form is that of the generic kernel", "[pairwise]", float, double) {
+  using T = TestType;
+  const rg::pairwise::SoftZeroOne phi{.sigma = 1.5};
+  for (const std::size_t n : {2u, 17u, 100u, 300u})
+    for (const bool weights : {false, true})
+      for (const double spread : {1.0, 12.0}) {   // 12: products may be denormal in float
+        const auto list = test::make_list<T>(n, 81, {.spread = spread, .grades = 3, .weights = weights});
+        const auto wide = list.template as<double>();
+        std::vector<T> gradient(n), curvature(n);
+        std::vector<double> expected(n), expected_curvature(n);
+        rg::Workspace workspace;
+        const auto a = rg::pairwise::comparable_pairs(phi, rg::Normalize::mean, list.view(), rg::GradientSink<T>{gradient.data(), curvature.data()},
+                                                      workspace, PairKernel::min_form);
+        const auto b = rg::pairwise::comparable_pairs(phi, rg::Normalize::mean, wide.view(),
+                                                      rg::GradientSink<double>{expected.data(), expected_curvature.data()}, workspace, PairKernel::generic);
+        const double tolerance = sizeof(T) == 4 ? 1e-6 : 1e-14;
+        REQUIRE(a.valid == b.valid);
+        if (!a.valid) continue;
+        CHECK(static_cast<double>(a.value) == Approx(b.value).epsilon(tolerance));
+        CHECK(worst(gradient, std::vector<long double>(expected.begin(), expected.end())) <= tolerance);
+        CHECK(worst(curvature, std::vector<long double>(expected_curvature.begin(), expected_curvature.end())) <= tolerance);
+      }
+}
+
 TEST_CASE("all weights equal are one factor, and unequal ones are not", "[pairwise]") {
   auto list = test::make_list<float>(100, 61, {.weights = true});
   std::fill(list.weights.begin(), list.weights.end(), 0.25f);

@@ -10,8 +10,8 @@
 // grow with the list.
 //
 // Read first: pairwise/phi.hpp, pairwise/pair_list.hpp. Reader's map: Uniform (the simplest pair weight), pair_rows (the
-// kernel for any phi), comparable_pairs (what a loss calls). The logistic phi without pair weights has kernels of its
-// own: pairwise/min_form.hpp.
+// kernel for any phi), comparable_pairs (what a loss calls). The logistic and the soft zero-one phi without pair
+// weights have kernels of their own: pairwise/min_form.hpp, pairwise/short_list.hpp.
 #pragma once
 
 #include <rankgrad/core/concepts.hpp>
@@ -27,7 +27,7 @@ namespace rankgrad::inline RANKGRAD_ABI::pairwise {
 enum class PairKernel {
   automatic,
   generic,    ///< phi of every pair
-  min_form,   ///< logistic without pair weights: pairwise/min_form.hpp
+  min_form,   ///< logistic and soft zero-one without pair weights: pairwise/min_form.hpp
   targets     ///< the same for lists straight from the caller: pairwise/short_list.hpp
 };
 
@@ -117,9 +117,12 @@ void scatter(const PairList<T>& pairs, const PairSums<T>& sums, double by_slope,
   }
 }
 
+inline Logistic logistic_of(const Logistic& phi) { return phi; }
+inline Logistic logistic_of(const SoftZeroOne& phi) { return {phi.sigma, 0}; }
+
 /// The min-form of a list whose scores allow it; `factor` is 1 or that of a mean.
-template <Real T>
-Contribution<T> min_form(const Logistic& phi, double factor, const ScoreFactors<T>& factors, const PairList<T>& pairs,
+template <class Phi, Real T>
+Contribution<T> min_form(const Phi& phi, double factor, const ScoreFactors<T>& factors, const PairList<T>& pairs,
                          const PairSums<T>& sums, const GradientSink<T>& out) {
   const bool weighted = pairs.weighted && !pairs.equally_weighted();
   double value;
@@ -139,9 +142,9 @@ Contribution<T> comparable_pairs(const Phi& phi, const Weighting& weighting, Nor
   const auto frame = workspace.frame();
   const PairSums<T> sums(pairs.n, out.hess != nullptr, workspace);
   const double factor = normalize == Normalize::mean ? 1 / total_weight : 1;
-  if constexpr (std::same_as<Phi, Logistic> && std::same_as<Weighting, Uniform>) {
+  if constexpr ((std::same_as<Phi, Logistic> || std::same_as<Phi, SoftZeroOne>) && std::same_as<Weighting, Uniform>) {
     if (kernel != PairKernel::generic) {
-      const auto factors = factorise(phi, static_cast<const T*>(pairs.scores), pairs.n, workspace.take<T>(pairs.n), workspace);
+      const auto factors = factorise(logistic_of(phi), static_cast<const T*>(pairs.scores), pairs.n, workspace.take<T>(pairs.n), workspace);
       if (factors.usable()) return min_form(phi, factor, factors, pairs, sums, out);
     }
   }

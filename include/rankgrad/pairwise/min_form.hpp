@@ -17,6 +17,8 @@
 //
 // Weights break the product. Where they are all equal they are one factor; otherwise log(1 + m) is a polynomial per pair.
 //
+// The soft zero-one function u = s(x) with slope sigma s(x) s(-x) is there without any logarithm.
+//
 // Range. Every factor must be a normal number: |u| + sigma |margin| <= 87 in float, 708 in double (reach). Where the reach
 // is beyond half of that, products may be denormal; these are flushed to zero, which changes nothing above 1e-38 (1e-308).
 //
@@ -68,7 +70,7 @@ std::pair<double, double> centre_and_radius(const T* scores, std::size_t n) {
 /// Factors of n scores, which must be padded like workspace arrays; `copy` takes them, and may be the same array. Not usable
 /// where the range condition fails.
 template <Real T>
-ScoreFactors<T> factorise(const Logistic& phi, const T* scores, std::size_t n, T* copy, Workspace& workspace) {
+ScoreFactors<T> factorise(Logistic phi, const T* scores, std::size_t n, T* copy, Workspace& workspace) {
   using namespace simd;
   ScoreFactors<T> factors;
   const auto [centre, radius] = centre_and_radius(scores, n);
@@ -114,14 +116,15 @@ RANKGRAD_INLINE inline void reciprocals(const Pack<T>* y, Pack<T>* inverse) {
   for (std::size_t r = shared; r < count; ++r) inverse[r] = one / y[r];
 }
 
-/// Rows i .. i + rows - 1 against the columns from first_worse on. Adds s(x) to `sums`, positive for the columns and
-/// negative for the rows, the other item's weight in it but not the item's own; s(x) s(-x) likewise.
-template <std::size_t rows, bool Weighted, bool WithCurvature, Real T>
+/// Rows i .. i + rows - 1 against the columns from first_worse on. Adds the slope to `sums`, positive for the columns and
+/// negative for the rows, the other item's weight in it but not the item's own, nor sigma; the curvature likewise.
+template <std::size_t rows, class Phi, bool Weighted, bool WithCurvature, Real T>
 RANKGRAD_INLINE inline void min_form_rows(const ScoreFactors<T>& factors, const PairList<T>& pairs, const PairSums<T>& sums,
                                           std::size_t i, std::size_t first_worse, ProductValue<T>& products, T sigma,
-                                          double& weighted_value) {
+                                          double& row_values) {
   using namespace simd;
   constexpr std::size_t packs_per_chunk = 96;
+  constexpr bool soft_zero_one = std::same_as<Phi, SoftZeroOne>, by_product = !Weighted && !soft_zero_one;
   const Pack<T> one(T(1)), zero(T(0));
   Pack<T> down[rows], up[rows], score[rows], weight[rows];
   for (std::size_t r = 0; r < rows; ++r) {
@@ -132,11 +135,11 @@ RANKGRAD_INLINE inline void min_form_rows(const ScoreFactors<T>& factors, const 
   }
   for (std::size_t j = first_worse; j < pairs.n;) {
     const std::size_t chunk_end = std::min(pairs.n, j + packs_per_chunk * lanes<T>);
-    if constexpr (!Weighted) products.reserve((chunk_end - j + lanes<T> - 1) / lanes<T>);
+    if constexpr (by_product) products.reserve((chunk_end - j + lanes<T> - 1) / lanes<T>);
     Pack<T> slope[rows], curvature[rows], value[rows], linear = products.linear;
     for (std::size_t r = 0; r < rows; ++r) {
       slope[r] = curvature[r] = zero;
-      value[r] = Weighted ? zero : products.product[r];
+      value[r] = by_product ? products.product[r] : zero;
     }
     for (; j < chunk_end; j += lanes<T>) {
       const Pack<T> column_up = load(factors.up + j), column_down = load(factors.down + j), other = load(factors.scores + j);
@@ -152,24 +155,21 @@ RANKGRAD_INLINE inline void min_form_rows(const ScoreFactors<T>& factors, const 
       }
       reciprocals<rows>(y, inverse);
       for (std::size_t r = 0; r < rows; ++r) {
-        const Pack<T> s = top[r] * inverse[r], bend = m[r] * inverse[r] * inverse[r], short_of = max(other - score[r], zero);
-        if constexpr (Weighted) {
-          value[r] = fma(other_weight, fma(Pack<T>(sigma), short_of, log1p_polynomial<T>(m[r])), value[r]);
-          slope[r] = fma(other_weight, s, slope[r]);
-          column_slope = fma(weight[r], s, column_slope);
-          if constexpr (WithCurvature) {
-            curvature[r] = fma(other_weight, bend, curvature[r]);
-            column_curvature = fma(weight[r], bend, column_curvature);
-          }
-        } else {
+        const Pack<T> s = top[r] * inverse[r], bend = m[r] * inverse[r] * inverse[r], pull = soft_zero_one ? bend : s;
+        const Pack<T> short_of = max(other - score[r], zero);
+        if constexpr (by_product) {
           value[r] = fma(value[r], y[r], m[r]);
           linear += short_of;
-          slope[r] += s;
-          column_slope += s;
-          if constexpr (WithCurvature) {
-            curvature[r] += bend;
-            column_curvature += bend;
-          }
+        } else if constexpr (soft_zero_one) {
+          value[r] = Weighted ? fma(other_weight, s, value[r]) : value[r] + s;
+        } else {
+          value[r] = fma(other_weight, fma(Pack<T>(sigma), short_of, log1p_polynomial<T>(m[r])), value[r]);
+        }
+        slope[r] = Weighted ? fma(other_weight, pull, slope[r]) : slope[r] + pull;
+        column_slope = Weighted ? fma(weight[r], pull, column_slope) : column_slope + pull;
+        if constexpr (WithCurvature) {
+          curvature[r] = Weighted ? fma(other_weight, bend, curvature[r]) : curvature[r] + bend;
+          column_curvature = Weighted ? fma(weight[r], bend, column_curvature) : column_curvature + bend;
         }
       }
       store(sums.column_slope + j, column_slope);
@@ -179,8 +179,8 @@ RANKGRAD_INLINE inline void min_form_rows(const ScoreFactors<T>& factors, const 
     add_sums<rows>(sums.slope + i, slope);
     if constexpr (WithCurvature) add_sums<rows>(sums.curvature + i, curvature);
     for (std::size_t r = 0; r < rows; ++r) {
-      if constexpr (Weighted) weighted_value += static_cast<double>(pairs.weights[i + r]) * wide_sum(value[r]);
-      else products.product[r] = value[r];
+      if constexpr (by_product) products.product[r] = value[r];
+      else row_values += (Weighted ? static_cast<double>(pairs.weights[i + r]) : 1) * wide_sum(value[r]);
     }
     products.linear = linear;
   }
@@ -188,15 +188,15 @@ RANKGRAD_INLINE inline void min_form_rows(const ScoreFactors<T>& factors, const 
 
 /// All comparable pairs; returns the value. Gradients in `sums` still miss the factor sigma (curvatures sigma^2) and the
 /// item's own weight.
-template <bool Weighted, bool WithCurvature, Real T>
-double min_form_pairs(const Logistic& phi, const ScoreFactors<T>& factors, const PairList<T>& pairs, const PairSums<T>& sums) {
+template <bool Weighted, bool WithCurvature, class Phi, Real T>
+double min_form_pairs(const Phi& phi, const ScoreFactors<T>& factors, const PairList<T>& pairs, const PairSums<T>& sums) {
   ProductValue<T> products;
-  double weighted_value = 0;
+  double row_values = 0;
   const simd::FlushDenormals flush(factors.denormals());
   for_each_row<ProductValue<T>::together>(pairs, sums, [&]<std::size_t rows>(Rows<rows>, std::size_t i, std::size_t first_worse) RANKGRAD_INLINE {
-    min_form_rows<rows, Weighted, WithCurvature>(factors, pairs, sums, i, first_worse, products, T(phi.sigma), weighted_value);
+    min_form_rows<rows, Phi, Weighted, WithCurvature>(factors, pairs, sums, i, first_worse, products, T(phi.sigma), row_values);
   });
-  return Weighted ? weighted_value : products.total(phi.sigma);
+  return Weighted || std::same_as<Phi, SoftZeroOne> ? row_values : products.total(phi.sigma);
 }
 
 }  // namespace rankgrad::pairwise
