@@ -231,6 +231,23 @@ TEMPLATE_TEST_CASE("LambdaRank: a hundred thousand equal scores", "[pairwise][la
   CHECK(worst <= tolerance * top / ideal);
 }
 
+TEMPLATE_TEST_CASE("LambdaRank: only the pairs that touch the first k ranks", "[pairwise][lambda_tree]", float, double) {
+  using T = TestType;
+  for (const Shape shape : shapes)
+    for (const std::size_t n : {2u, 40u, 600u})
+      for (const std::size_t k : {1u, 10u, 150u}) {
+        auto list = make_shape<T>(shape, n, 2, k == 10, n + k);
+        list.labels[0] = T(3), list.labels[1] = T(0);
+        if (k == 10) list.weights[0] = list.weights[1] = T(1);
+        const rg::LambdaRank loss{.sigma = 1.3, .k = k, .normalize = n == 40 ? rg::Normalize::mean : rg::Normalize::sum};
+        INFO("shape " << static_cast<int>(shape) << ", n " << n << ", k " << k);
+        const auto expected = definition(loss, list.view());
+        if (expected.top_curvature < 1e-25L) continue;
+        check_against(expected, run<T>(loss, tree::Path::top, list.view()), sizeof(T) == 4 ? 1e-6L : 1e-11L);
+        check_against(expected, run<T>(loss, tree::Path::tree, list.view()), sizeof(T) == 4 ? 1e-6L : 1e-11L);
+      }
+}
+
 TEST_CASE("LambdaRank: signed zeros are one score", "[pairwise][lambda_tree]") {
   auto list = make_shape<float>(Shape::all_equal, 300, 1, false, 4), mixed = list;
   for (std::size_t i = 0; i < 300; ++i) {

@@ -22,7 +22,11 @@ namespace rankgrad::inline RANKGRAD_ABI::pairwise::lambda_tree {
 template <class T>
 inline constexpr double reach = sizeof(T) == 4 ? 40 : 340;
 
-/// Items in label order. Sums are of T; who calls moves them to double in time (rows_per_flush).
+/// After how many packs and rows sums in T move to double. Short, since rounding errors of equal addends (tied scores, equal
+/// discounts) do not average out.
+inline constexpr std::size_t direct_packs = 16, direct_rows_per_flush = 64;
+
+/// Items in label order. Sums are of T; who calls moves them to double in time (direct_rows_per_flush).
 template <Real T>
 struct Direct {
   std::size_t n = 0;
@@ -67,7 +71,7 @@ double direct_rows(const Direct<T>& a, std::size_t i, std::size_t first) {
   const Pack<T> one(T(1)), zero(T(0)), gain(a.gains[i]);
   double total = 0;
   for (std::size_t j = first; j < a.n;) {
-    const std::size_t stop = std::min(a.n, j + packs_per_flush * lanes<T>);
+    const std::size_t stop = std::min(a.n, j + direct_packs * lanes<T>);
     Pack<T> value[rows], slope[rows], bend[rows];
     for (std::size_t r = 0; r < rows; ++r) value[r] = slope[r] = bend[r] = zero;
     const auto column = [&](std::size_t at_item, auto at) RANKGRAD_INLINE {
@@ -76,7 +80,8 @@ double direct_rows(const Direct<T>& a, std::size_t i, std::size_t first) {
       if constexpr (!std::is_same_v<decltype(at), Whole<T>>) gap = gap * at.load_ones();
       const Pack<T> other = weighted ? load(a.weights + at_item) : one;
       Pack<T> column_slope(T(0)), column_bend(T(0));
-      for (std::size_t r = 0; r < rows; ++r) {
+      const auto row = [&](auto number) RANKGRAD_INLINE {
+        constexpr std::size_t r = number;
         const Pack<T> own = weighted ? Pack<T>(a.weights[i + r]) : one;
         Pack<T> step = Pack<T>(a.discounts[i + r]) - d;
         if constexpr (finer) step += Pack<T>(a.finer[i + r]) - load(a.finer + at_item);
@@ -91,7 +96,10 @@ double direct_rows(const Direct<T>& a, std::size_t i, std::size_t first) {
           bend[r] = weighted ? fma(other, curve, bend[r]) : bend[r] + curve;
           column_bend = weighted ? fma(own, curve, column_bend) : column_bend + curve;
         }
-      }
+      };
+      [&]<std::size_t... r>(std::index_sequence<r...>) RANKGRAD_INLINE {
+        (row(std::integral_constant<std::size_t, r>{}), ...);
+      }(std::make_index_sequence<rows>());
       at.accumulate(a.slopes + at_item, column_slope);
       if constexpr (with_bends) at.accumulate(a.bends + at_item, column_bend);
     };
@@ -112,7 +120,7 @@ double direct_rows(const Direct<T>& a, std::size_t i, std::size_t first) {
 /// All pairs; the results end up in row_slopes and row_bends.
 template <bool with_bends, bool weighted, bool finer, Real T>
 double direct_pairs(const Direct<T>& a) {
-  constexpr std::size_t rows_per_flush = 256, rows = simd::lanes<float> >= 16 ? 4 : 2;
+  constexpr std::size_t rows = simd::lanes<float> >= 16 ? 4 : 2;
   double loss = 0;
   std::size_t flushed_at = 0;
   const auto flush = [&] {
@@ -132,7 +140,7 @@ double direct_pairs(const Direct<T>& a) {
       } else {
         loss += direct_rows<1, with_bends, weighted, finer>(a, i++, worse);
       }
-      if (i - flushed_at >= rows_per_flush) {
+      if (i - flushed_at >= direct_rows_per_flush) {
         flush();
         flushed_at = i;
       }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <rankgrad/pairwise/engine.hpp>
+#include <rankgrad/pairwise/lambda_tree/top.hpp>
 #include <rankgrad/pairwise/lambda_tree/tree.hpp>
 
 #include <limits>
@@ -10,8 +11,9 @@
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::lambda_tree {
 
 /// engine: one exp per pair, any scores (NaN and infinite ones show). direct: one division per pair, moderate spans.
-/// tree: the score-interval tree. automatic: the cheapest by the cost model.
-enum class Path { automatic, engine, direct, tree };
+/// top: with a cut-off k, the pairs that touch the first k ranks. tree: the score-interval tree. automatic: the cheapest by
+/// the cost model.
+enum class Path { automatic, engine, direct, top, tree };
 
 /// Up to this many items pairs are cheaper than anything else, whatever the labels.
 inline constexpr std::size_t always_pairs = 192;
@@ -22,6 +24,7 @@ struct Cost {
   static constexpr bool wide = simd::lanes<float> >= 16;
   static constexpr double pair_engine = sizeof(T) == 4 ? (wide ? 0.35 : 0.8) : (wide ? 1.2 : 2.5);
   static constexpr double pair_direct = sizeof(T) == 4 ? (wide ? 0.15 : 0.3) : (wide ? 0.4 : 0.8);
+  static constexpr double pair_top = sizeof(T) == 4 ? (wide ? 0.3 : 0.6) : (wide ? 0.8 : 1.6);
   static constexpr double item_tree = sizeof(T) == 4 ? (wide ? 20 : 30) : (wide ? 40 : 70);
   static constexpr double bin_tree = 300;   ///< per grade: matrices and fields between bins
 };
@@ -60,11 +63,11 @@ void scatter(const std::uint32_t* item, const Sum* slopes, const Sum* bends, con
 
 /// The tree, for a list with finite scores and at most max_grades grades.
 template <Real T, class Loss>
-Contribution<T> by_tree(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, double top, std::size_t leaf_size,
+Contribution<T> by_tree(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, std::size_t leaf_size,
                         const GradientSink<T>& out, Workspace& workspace) {
   Runs<T> runs;
   if (!make_runs(loss, list, grades, out.hess != nullptr, runs, workspace)) return {};
-  const double value = out.hess ? all_pairs<true>(runs, top, loss.sigma, leaf_size, workspace) : all_pairs<false>(runs, top, loss.sigma, leaf_size, workspace);
+  const double value = out.hess ? all_pairs<true>(runs, loss.sigma, leaf_size, workspace) : all_pairs<false>(runs, loss.sigma, leaf_size, workspace);
   const double factor = loss.normalize == Normalize::mean ? 1 / runs.pair_weight : 1;
   scatter(runs.item, runs.slopes, runs.bends, runs.weights, runs.n, factor * loss.sigma, factor * loss.sigma * loss.sigma, out);
   return {static_cast<T>(factor * value), true};
@@ -111,16 +114,110 @@ Contribution<T> by_pairs(const Loss& loss, const ListView<T>& list, double middl
   return {static_cast<T>(factor * value), true};
 }
 
-/// Which path is cheapest for a list with finite scores; `span` of sigma s.
+/// Writes place, e^place and what rounding takes from the place of one score.
 template <Real T>
-Path cheapest(const Grades<T>& grades, std::size_t n, double span) {
+void place_of(double t, T& place, T& rest) {
+  place = static_cast<T>(t);
+  rest = static_cast<T>(t - static_cast<double>(place));
+}
+
+/// The first k ranks among themselves, pair by pair. `order`: items by rank. Adds to rows; returns the loss.
+template <Real T, class Loss>
+double inside_top(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, const double* gains, const std::uint32_t* order,
+                  const double* by_rank, std::size_t top, double middle, TopRow<T>* rows, bool with_bends, Workspace& workspace) {
+  const auto frame = workspace.frame();
+  Direct<T> a = take_direct<T>(top, !list.weights.empty(), with_bends, workspace);
+  T *rest = workspace.take<T>(top, T(0)), *finer = workspace.take<T>(top, T(0));
+  std::uint32_t* rank = workspace.take<std::uint32_t>(top);
+  std::size_t z = 0;
+  for (std::size_t g = 0; g < grades.count; ++g)
+    for (std::size_t r = 0; r < top; ++r) {
+      if (grades.of_item[order[r]] != g) continue;
+      rank[z] = static_cast<std::uint32_t>(r);
+      place_of(loss.sigma * (static_cast<double>(list.scores[order[r]]) - middle), a.places[z], rest[z]);
+      place_of(by_rank[r], a.discounts[z], finer[z]);
+      a.gains[z] = static_cast<T>(gains[g]);
+      if (a.weights) a.weights[z] = list.weights[order[r]];
+      ++z;
+    }
+  a.finer = finer;
+  fill_exponentials(a, rest);
+  const double value = direct_pairs<sizeof(T) == 4>(a);
+  for (z = 0; z < top; ++z) {
+    rows[rank[z]].slope += a.row_slopes[z];
+    if (with_bends) rows[rank[z]].bend += a.row_bends[z];
+  }
+  return value;
+}
+
+/// The pairs that touch the first k ranks, for a list with few grades and finite scores that span at most 2 reach in sigma s.
+template <Real T, class Loss>
+Contribution<T> by_top(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, const ScoreRange& range, const GradientSink<T>& out,
+                       Workspace& workspace) {
+  const std::size_t n = list.size(), top = loss.k == 0 || loss.k > n ? n : loss.k;
+  const bool with_bends = out.hess != nullptr;
+  const double middle = 0.5 * (range.high + range.low);
+  double gains[max_grades];
+  double* by_rank = workspace.take<double>(n);
+  fill_discounts(loss.discount, loss.k, by_rank, n);
+  if (!fill_gains(loss, grades, by_rank, gains)) return {};
+  const double total_weight = pair_weight(grades, list);
+  if (!(total_weight > 0)) return {};
+  std::uint32_t* order = workspace.take<std::uint32_t>(n);
+  rank_order(list, loss.ties, loss.seed, order, workspace);
+
+  Columns<T> columns{n, workspace.take<T>(n, T(0)), workspace.take<T>(n, T(0)), workspace.take<T>(n, T(0)),
+                     workspace.take<T>(n, T(0)), workspace.take<T>(n, T(0)), with_bends ? workspace.take<T>(n, T(0)) : nullptr};
+  T gain_of_grade[max_grades];
+  for (std::size_t g = 0; g < grades.count; ++g) gain_of_grade[g] = static_cast<T>(gains[g]);
+  for (std::size_t i = 0; i < n; ++i) {
+    columns.places[i] = static_cast<T>(loss.sigma * (static_cast<double>(list.scores[i]) - middle));
+    columns.gains[i] = gain_of_grade[grades.of_item[i]];
+    columns.weights[i] = list.weight(i);
+  }
+  fill_rise(list.scores.data(), loss.sigma, middle, columns);
+  TopRow<T>* rows = workspace.take<TopRow<T>>(top);
+  for (std::size_t r = 0; r < top; ++r) {
+    const std::uint32_t i = order[r];
+    rows[r] = {columns.places[i], T(1) / columns.rise[i], columns.gains[i], static_cast<T>(by_rank[r]), list.weight(i), 0, 0};
+  }
+  double value = inside_top(loss, list, grades, gains, order, by_rank, top, middle, rows, with_bends, workspace);
+  for (std::size_t r = 0; r < top; ++r) columns.weights[order[r]] = T(0);
+
+  double *slopes = workspace.take<double>(n, 0.0), *bends = with_bends ? workspace.take<double>(n, 0.0) : nullptr;
+  for (std::size_t r = 0; r < top;) {
+    for (const std::size_t stop = std::min(top, r + direct_rows_per_flush); r < stop; ++r) {
+      value += with_bends ? top_row<true>(columns, rows[r]) : top_row<false>(columns, rows[r]);
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      slopes[i] += static_cast<double>(std::exchange(columns.slopes[i], T(0)));
+      if (with_bends) bends[i] += static_cast<double>(std::exchange(columns.bends[i], T(0)));
+    }
+  }
+  for (std::size_t r = 0; r < top; ++r) {   // what a top item took as a column is not its own
+    slopes[order[r]] = rows[r].slope;
+    if (with_bends) bends[order[r]] = rows[r].bend;
+  }
+  const double factor = loss.normalize == Normalize::mean ? 1 / total_weight : 1;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double weight = factor * loss.sigma * static_cast<double>(list.weight(i));
+    out.add(i, static_cast<T>(weight * slopes[i]), with_bends ? static_cast<T>(weight * loss.sigma * bends[i]) : T(0));
+  }
+  return {static_cast<T>(factor * value), true};
+}
+
+/// Which path is cheapest for a list with finite scores; `span` of sigma s; `top`: the cut-off, 0 for none.
+template <Real T>
+Path cheapest(const Grades<T>& grades, std::size_t n, std::size_t top, double span) {
   double pairs = 0;
   for (std::size_t g = 0; g < grades.count; ++g)
     pairs += static_cast<double>(grades.begin[g]) * static_cast<double>(grades.begin[g + 1] - grades.begin[g]);
   const double items = static_cast<double>(n), bins = std::min(items, span / 2 + 1);
   const bool near = span <= 2 * reach<T>;
   const double by_pair = pairs * (near ? Cost<T>::pair_direct : Cost<T>::pair_engine);
+  const double rows = static_cast<double>(top == 0 ? n : std::min(top, n)), by_top = rows * items * Cost<T>::pair_top + 4 * items;
   const double by_tree = items * Cost<T>::item_tree + bins * static_cast<double>(grades.count) * Cost<T>::bin_tree;
+  if (top != 0 && near && by_top <= by_pair && by_top <= by_tree) return Path::top;
   return by_pair <= by_tree ? (near ? Path::direct : Path::engine) : Path::tree;
 }
 
@@ -133,13 +230,15 @@ Contribution<T> evaluate(const Loss& loss, Path path, const ListView<T>& list, c
   const double span = loss.sigma * (range.high - range.low);
   const bool near = span <= 2 * reach<T>;
   if (!range.finite || !(span < std::numeric_limits<double>::infinity())) path = Path::engine;
-  if (path == Path::automatic && n <= always_pairs) path = near ? Path::direct : Path::engine;
-  if (path == Path::automatic || path == Path::tree) {
+  if (path == Path::automatic && n <= always_pairs && !(loss.k > 0 && 4 * loss.k < n)) path = near ? Path::direct : Path::engine;
+  if (path == Path::top && !near) path = Path::tree;
+  if (path == Path::automatic || path == Path::tree || path == Path::top) {
     Grades<T> grades;
     const bool few = find_grades(list.labels.data(), n, grades, workspace);
     if (few && grades.count < 2) return {};
-    if (path == Path::automatic) path = few ? cheapest(grades, n, span) : Path::direct;
-    if (few && path == Path::tree) return by_tree(loss, list, grades, range.high, leaf_items, out, workspace);
+    if (path == Path::automatic) path = few ? cheapest(grades, n, loss.k, span) : Path::direct;
+    if (few && path == Path::top) return by_top(loss, list, grades, range, out, workspace);
+    if (few && path == Path::tree) return by_tree(loss, list, grades, leaf_items, out, workspace);
   }
   if (path != Path::engine && near) return by_pairs(loss, list, 0.5 * (range.high + range.low), out, workspace);
   const auto pairs = sort_by_label(list, list.labels.data(), workspace);

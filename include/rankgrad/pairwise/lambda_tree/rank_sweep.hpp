@@ -18,100 +18,104 @@
 //   bend_i  = sum^ |G_j - G_i| (D_j - D_i) b(v_j - v_i)
 //   loss    = 1/2 sum_i [ sum^ |G_j - G_i| (D_j - D_i) e(v_j - v_i)  -  1/2 sum^ (G_j - G_i) (D_j - D_i) (v_j - v_i) ]
 //
-// Expanded in powers of v_j these need, per grade h, sum^ of the eight numbers (1, v, v^2, v^3) x (1, D): kept as packs of
-// doubles, started at minus the node's totals and raised by twice the item's own numbers as the sweep passes it (an item
-// itself contributes nothing: D_i - D_i = 0). O(m (grades + 1)) for m items, whatever the number of equal scores.
+// Expanded in powers of v_j these need, per grade h, sum^ of the eight numbers x = (1, v, v^2, v^3) x (1, D): one vector of
+// doubles, started at minus the node's totals and raised by twice the item's own x as the sweep passes it (an item itself
+// contributes nothing: D_i - D_i = 0). With c = sum_h |G_h - G_i| sum^_h x and s = sum_h (G_h - G_i) sum^_h x, the results
+// are products of c and s with polynomials in v_i and D_i, lane by lane. O(m (grades + 1)) for m items, whatever the
+// number of equal scores.
 #pragma once
 
 #include <rankgrad/pairwise/lambda_tree/cross.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::lambda_tree {
 
-/// Eight sums as packs: (1, v, v^2, v^3), then the same times D.
-struct PowerSums {
-  static constexpr std::size_t packs = 8 / simd::lanes<double>;
-  alignas(64) double values[8];
-};
-
 namespace detail {
-struct SweptItem {
-  double v, d;
-  alignas(64) double powers[8];
+
+/// Constants per lane: the exponent k of v is 0 1 2 3 0 1 2 3, that of D is 0 0 0 0 1 1 1 1.
+template <class T>
+struct SweepLanes {
+  static constexpr double delta2 = Accuracy<T>::narrow * Accuracy<T>::narrow, delta4 = delta2 * delta2;
+  static constexpr double o1 = 1.0 / 4, o3 = -1.0 / 48;
+  static constexpr double e0 = 0.69314718055994530942 + delta4 / 1536, e2 = 1.0 / 8 - delta2 / 192;
+  static constexpr double b0 = 1.0 / 4 - delta4 / 768, b2 = -1.0 / 16 + delta2 / 96;
+  alignas(64) double odd[8] = {0, 1, 0, 1, 0, 1, 0, 1}, even[8] = {1, 0, 1, 0, 1, 0, 1, 0};
+  alignas(64) double high[8] = {0, 0, 1, 1, 0, 0, 1, 1}, low[8] = {1, 1, 0, 0, 1, 1, 0, 0};
+  alignas(64) double with_d[8] = {0, 0, 0, 0, 1, 1, 1, 1}, without_d[8] = {1, 1, 1, 1, 0, 0, 0, 0};
+  // (v_j - v_i)^k multiplied out: coefficients of v_j^k are (a + b v_i^2), times v_i where the powers do not add up yet.
+  alignas(64) double slope_a[8] = {-o1, o1, -3 * o3, o3, -o1, o1, -3 * o3, o3}, slope_b[8] = {-o3, 3 * o3, 0, 0, -o3, 3 * o3, 0, 0};
+  alignas(64) double loss_a[8] = {e0, -2 * e2, e2, 0, e0, -2 * e2, e2, 0}, loss_b[8] = {e2, 0, 0, 0, e2, 0, 0, 0};
+  alignas(64) double bend_a[8] = {b0, -2 * b2, b2, 0, b0, -2 * b2, b2, 0}, bend_b[8] = {b2, 0, 0, 0, b2, 0, 0, 0};
+  alignas(64) double slope_s[8] = {0.5, 0, 0, 0, 0.5, 0, 0, 0}, loss_s[8] = {0.5, -0.5, 0, 0, 0.5, -0.5, 0, 0};
 };
-RANKGRAD_INLINE inline void fill_powers(double v, double d, double weight, double* powers) {
-  double x = weight;
-  for (std::size_t k = 0; k < 4; ++k, x *= v) {
-    powers[k] = x;
-    powers[k + 4] = x * d;
+template <class T>
+inline constexpr SweepLanes<T> sweep_lanes{};
+
+/// Minus the sum of x over one run, from its first four moments in the basis S: x^2 = (1 - S_2) / 2, x^3 = (3 S_1 - S_3) / 4.
+template <class T>
+void negative_totals(const Runs<T>& runs, const Interval<T>& interval, std::size_t begin, std::size_t end, double* totals) {
+  double moment[2][Level<T>::stride];
+  run_moments(runs, interval, begin, end, 4, moment[0], moment[1]);
+  const double unit = 1 / static_cast<double>(interval.scale);
+  for (std::size_t e = 0; e < 2; ++e) {
+    const double* m = moment[e];
+    totals[4 * e] = -m[0];
+    totals[4 * e + 1] = -m[1] * unit;
+    totals[4 * e + 2] = -(m[0] - m[2]) / 2 * unit * unit;
+    totals[4 * e + 3] = -(3 * m[1] - m[3]) / 4 * unit * unit * unit;
   }
 }
+
 }  // namespace detail
 
-/// One node. `first_rank`: the rank (from 0) of its first item.
+/// One node. `first_rank`: the rank (from 0) of its first item; `middle`: of its scores. Returns the loss.
 template <bool with_bends, class T>
-double sweep(const Runs<T>& runs, const Node& node, std::size_t first_rank) {
+double sweep(const Runs<T>& runs, const Node& node, std::size_t first_rank, T middle) {
   using namespace simd;
   constexpr std::size_t w = lanes<double>, packs = 8 / w;
-  constexpr double delta = Accuracy<T>::narrow, delta2 = delta * delta, delta4 = delta2 * delta2;
-  constexpr double o1 = 1.0 / 4, o3 = -1.0 / 48;
-  constexpr double e0 = 0.69314718055994530942 + delta4 / 1536, e2 = 1.0 / 8 - delta2 / 192;
-  constexpr double b0 = 1.0 / 4 - delta4 / 768, b2 = -1.0 / 16 + delta2 / 96;
-
+  using P = Pack<double>;
+  const auto& k = detail::sweep_lanes<T>;
   const std::size_t grades = runs.grades, size = node.size(grades);
-  const double reference = static_cast<double>(last_discount(runs, node));
-  double middle = 0;
-  for (std::size_t g = 0; g < grades; ++g)
-    if (node.end[g] > node.begin[g]) middle = static_cast<double>(runs.places[node.begin[g]]);
+  const Interval<T> interval{middle, static_cast<T>(2 / Accuracy<T>::narrow), T(1), last_discount(runs, node)};
 
-  PowerSums sums[max_grades];
-  Pack<double> all[packs], gained[packs];   // over all grades, and times the gain
-  for (std::size_t p = 0; p < packs; ++p) all[p] = gained[p] = Pack<double>(0.0);
-  alignas(64) double powers[8];
+  alignas(64) double sums[max_grades][8];
+  P all[packs], gained[packs], loss[packs];   // over all grades, and times the gain
+  for (std::size_t p = 0; p < packs; ++p) all[p] = gained[p] = loss[p] = P(0.0);
+  std::uint32_t next[max_grades];
   for (std::size_t g = 0; g < grades; ++g) {
-    Pack<double> total[packs];
-    for (std::size_t p = 0; p < packs; ++p) total[p] = Pack<double>(0.0);
-    for (std::size_t z = node.begin[g]; z < node.end[g]; ++z) {
-      const double weight = runs.weights ? static_cast<double>(runs.weights[z]) : 1.0;
-      detail::fill_powers(static_cast<double>(runs.places[z]) - middle, static_cast<double>(runs.discounts[z]) - reference, weight, powers);
-      for (std::size_t p = 0; p < packs; ++p) total[p] -= load(powers + p * w);
-    }
+    next[g] = node.begin[g];
+    detail::negative_totals(runs, interval, node.begin[g], node.end[g], sums[g]);
     for (std::size_t p = 0; p < packs; ++p) {
-      store(sums[g].values + p * w, total[p]);
-      all[p] += total[p];
-      gained[p] = fma(Pack<double>(runs.gain[g]), total[p], gained[p]);
+      all[p] += load(sums[g] + p * w);
+      gained[p] = fma(P(runs.gain[g]), load(sums[g] + p * w), gained[p]);
     }
   }
 
-  double loss = 0;
-  std::uint32_t next[max_grades];
-  for (std::size_t g = 0; g < grades; ++g) next[g] = node.begin[g];
   for (std::size_t rank = first_rank; rank < first_rank + size; ++rank) {
     const std::size_t g = runs.grade_of_rank[rank], z = next[g]++;
-    const double v = static_cast<double>(runs.places[z]) - middle, d = static_cast<double>(runs.discounts[z]) - reference;
-    const double weight = runs.weights ? static_cast<double>(runs.weights[z]) : 1.0;
-    alignas(64) double c[8], s[8];
+    const P v(static_cast<double>(runs.places[z] - middle)), d(static_cast<double>(runs.discounts[z] - interval.reference));
+    const P weight(runs.weights ? static_cast<double>(runs.weights[z]) : 1.0), twice = weight + weight, v2 = v * v, gain(runs.gain[g]);
+    P slope(0.0), bend(0.0);
     for (std::size_t p = 0; p < packs; ++p) {
-      Pack<double> felt(0.0);
-      for (std::size_t h = 0; h < grades; ++h) felt = fma(Pack<double>(runs.gap[g][h]), load(sums[h].values + p * w), felt);
-      store(c + p * w, felt);
-      store(s + p * w, fnma(Pack<double>(runs.gain[g]), all[p], gained[p]));
+      const std::size_t at = p * w;
+      P c(0.0);
+      for (std::size_t h = 0; h < grades; ++h) c = fma(P(runs.gap[g][h]), load(sums[h] + at), c);
+      const P s = fnma(gain, all[p], gained[p]);
+      const P first = fma(load(k.odd + at), v, load(k.even + at)), second = fma(load(k.even + at), v, load(k.odd + at));
+      const P x = (twice * first) * fma(load(k.high + at), v2, load(k.low + at)) * fma(load(k.with_d + at), d, load(k.without_d + at));
+      const P step = fnma(load(k.without_d + at), d, load(k.with_d + at));   // 1 where x has D, -D_i where it has not
+      slope = fma(step, fnma(second * fma(load(k.slope_b + at), v2, load(k.slope_a + at)), c, load(k.slope_s + at) * s), slope);
+      loss[p] = fma(weight * step, fma(first * fma(load(k.loss_b + at), v2, load(k.loss_a + at)), c, (load(k.loss_s + at) * second) * s), loss[p]);
+      if constexpr (with_bends) bend = fma(step * (first * fma(load(k.bend_b + at), v2, load(k.bend_a + at))), c, bend);
+      accumulate(sums[g] + at, x);
+      all[p] += x;
+      gained[p] = fma(gain, x, gained[p]);
     }
-    detail::fill_powers(v, d, 2 * weight, powers);
-    for (std::size_t p = 0; p < packs; ++p) {
-      const Pack<double> passed = load(powers + p * w);
-      accumulate(sums[g].values + p * w, passed);
-      all[p] += passed;
-      gained[p] = fma(Pack<double>(runs.gain[g]), passed, gained[p]);
-    }
-    // sum^ (D_j - D_i) v_j^k, then sum^ (D_j - D_i) (v_j - v_i)^k
-    const double m0 = c[4] - d * c[0], m1 = c[5] - d * c[1], m2 = c[6] - d * c[2], m3 = c[7] - d * c[3];
-    const double f1 = m1 - v * m0, f2 = m2 - v * (m1 + f1), f3 = m3 - v * (3 * m2 - v * (3 * m1 - v * m0));
-    const double n0 = s[4] - d * s[0], n1 = s[5] - d * s[1] - v * n0;
-    runs.slopes[z] += static_cast<T>(0.5 * n0 - o1 * f1 - o3 * f3);
-    loss += weight * (e0 * m0 + e2 * f2 - 0.5 * n1);
-    if constexpr (with_bends) runs.bends[z] += static_cast<T>(b0 * m0 + b2 * f2);
+    runs.slopes[z] += static_cast<T>(sum(slope));
+    if constexpr (with_bends) runs.bends[z] += static_cast<T>(sum(bend));
   }
-  return 0.5 * loss;
+  double total = 0;
+  for (std::size_t p = 0; p < packs; ++p) total += sum(loss[p]);
+  return 0.5 * total;
 }
 
 }  // namespace rankgrad::pairwise::lambda_tree

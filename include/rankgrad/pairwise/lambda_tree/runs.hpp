@@ -21,35 +21,65 @@ struct Grades {
   std::uint8_t* of_item = nullptr;
 };
 
-/// False: there are more than max_grades distinct labels.
+/// Labels that are whole numbers below max_grades, as grades are: their counts, in one pass without branches. False: not so.
 template <Real T>
-bool find_grades(const T* labels, std::size_t n, Grades<T>& grades, Workspace& workspace) {
-  grades.of_item = workspace.take<std::uint8_t>(n);
-  std::uint32_t size[max_grades] = {};
-  std::size_t last = 0;   // most items stand beside an item whose label has been met
+bool count_whole(const T* labels, std::size_t n, std::uint8_t* of_item, std::uint32_t* size) {
+  bool whole = true;
+  std::uint32_t counts[4][max_grades] = {};   // four, so that equal labels in a row do not wait for each other
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool small = labels[i] >= T(0) && labels[i] < T(max_grades);
+    const auto grade = static_cast<std::uint32_t>(small ? labels[i] : T(0));
+    whole &= small && static_cast<T>(grade) == labels[i];
+    of_item[i] = static_cast<std::uint8_t>(grade);
+    ++counts[i % 4][grade];
+    if (i % 256 == 255 && !whole) return false;
+  }
+  for (std::size_t g = 0; g < max_grades; ++g) size[g] = counts[0][g] + counts[1][g] + counts[2][g] + counts[3][g];
+  return whole;
+}
+
+/// Any labels: false where there are more than max_grades distinct ones.
+template <Real T>
+bool count_distinct(const T* labels, std::size_t n, Grades<T>& grades, std::uint32_t* size) {
+  std::fill_n(size, max_grades, 0u);
   for (std::size_t i = 0; i < n; ++i) {
     std::size_t g = 0;
-    if (grades.count && grades.label[last] == labels[i]) g = last;
-    else
-      while (g < grades.count && grades.label[g] != labels[i]) ++g;
+    while (g < grades.count && grades.label[g] != labels[i]) ++g;
     if (g == grades.count) {
       if (g == max_grades) return false;
       grades.label[grades.count++] = labels[i];
     }
     grades.of_item[i] = static_cast<std::uint8_t>(g);
-    ++size[last = g];
+    ++size[g];
   }
-  std::uint8_t place[max_grades];   // by falling label
-  for (std::size_t g = 0; g < grades.count; ++g) {
-    place[g] = 0;
-    for (std::size_t h = 0; h < grades.count; ++h) place[g] = static_cast<std::uint8_t>(place[g] + (grades.label[h] > grades.label[g]));
+  return true;
+}
+
+/// False: there are more than max_grades distinct labels.
+template <Real T>
+bool find_grades(const T* labels, std::size_t n, Grades<T>& grades, Workspace& workspace) {
+  grades.of_item = workspace.take<std::uint8_t>(n);
+  std::uint32_t size[max_grades];
+  std::uint8_t met[max_grades], place[max_grades];   // label[met[g]] is the g-th that was met; its place by falling label
+  if (count_whole(labels, n, grades.of_item, size)) {
+    for (std::size_t g = 0; g < max_grades; ++g)
+      if (size[g]) {
+        met[grades.count] = static_cast<std::uint8_t>(g);
+        grades.label[grades.count++] = T(g);
+      }
+  } else {
+    if (!count_distinct(labels, n, grades, size)) return false;
+    for (std::size_t g = 0; g < grades.count; ++g) met[g] = static_cast<std::uint8_t>(g);
   }
   T sorted[max_grades];
-  for (std::size_t g = 0; g < grades.count; ++g) {
-    sorted[place[g]] = grades.label[g];
-    grades.begin[place[g] + 1] = size[g];
-  }
   grades.begin[0] = 0;
+  for (std::size_t g = 0; g < grades.count; ++g) {
+    std::size_t above = 0;
+    for (std::size_t h = 0; h < grades.count; ++h) above += grades.label[h] > grades.label[g];
+    place[met[g]] = static_cast<std::uint8_t>(above);
+    sorted[above] = grades.label[g];
+    grades.begin[above + 1] = size[met[g]];
+  }
   for (std::size_t g = 0; g < grades.count; ++g) {
     grades.label[g] = sorted[g];
     grades.begin[g + 1] += grades.begin[g];
@@ -79,16 +109,17 @@ struct Runs {
   double pair_weight = 0;                   ///< sum of w_i w_j over the comparable pairs
 };
 
+/// The sum of w_i w_j over the pairs with different grades.
 template <Real T>
-double pair_weight(const Runs<T>& runs) {
-  double total = 0, above = 0;
-  for (std::size_t g = 0; g < runs.grades; ++g) {
-    double group = 0;
-    if (runs.weights)
-      for (std::size_t z = runs.begin[g]; z < runs.begin[g + 1]; ++z) group += static_cast<double>(runs.weights[z]);
-    else group = static_cast<double>(runs.begin[g + 1] - runs.begin[g]);
-    total += above * group;
-    above += group;
+double pair_weight(const Grades<T>& grades, const ListView<T>& list) {
+  double group[max_grades] = {}, total = 0, above = 0;
+  if (list.weights.empty())
+    for (std::size_t g = 0; g < grades.count; ++g) group[g] = static_cast<double>(grades.begin[g + 1] - grades.begin[g]);
+  else
+    for (std::size_t i = 0; i < list.size(); ++i) group[grades.of_item[i]] += static_cast<double>(list.weights[i]);
+  for (std::size_t g = 0; g < grades.count; ++g) {
+    total += above * group[g];
+    above += group[g];
   }
   return total;
 }
@@ -107,6 +138,17 @@ double ideal_gain(const Grades<T>& grades, const double* gain, const double* dis
   return ideal;
 }
 
+/// The gains of the grades over the ideal DCG. False: that is not positive.
+template <Real T, class Loss>
+bool fill_gains(const Loss& loss, const Grades<T>& grades, const double* by_rank, double* gains) {
+  const double shift = gain_shift(loss.gain, static_cast<double>(grades.label[0]));
+  for (std::size_t g = 0; g < grades.count; ++g) gains[g] = gain_of(loss.gain, static_cast<double>(grades.label[g]), shift);
+  const double ideal = ideal_gain(grades, gains, by_rank);
+  if (!(ideal > 0)) return false;
+  for (std::size_t g = 0; g < grades.count; ++g) gains[g] /= ideal;
+  return true;
+}
+
 /// Sorts a list into runs. False: no signal (no positive ideal DCG or no comparable pair with weight).
 template <Real T, class Loss>
 bool make_runs(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, bool with_bends, Runs<T>& runs, Workspace& workspace) {
@@ -115,13 +157,9 @@ bool make_runs(const Loss& loss, const ListView<T>& list, const Grades<T>& grade
   runs.begin = grades.begin;
   double* by_rank = workspace.take<double>(n);
   fill_discounts(loss.discount, loss.k, by_rank, n);
-  const double shift = gain_shift(loss.gain, static_cast<double>(grades.label[0]));
-  for (std::size_t g = 0; g < runs.grades; ++g) runs.gain[g] = gain_of(loss.gain, static_cast<double>(grades.label[g]), shift);
-  const double ideal = ideal_gain(grades, runs.gain, by_rank);
-  if (!(ideal > 0)) return false;
+  if (!fill_gains(loss, grades, by_rank, runs.gain)) return false;
   for (std::size_t g = 0; g < runs.grades; ++g)
-    for (std::size_t h = 0; h < runs.grades; ++h) runs.gap[g][h] = std::abs(runs.gain[g] - runs.gain[h]) / ideal;
-  for (std::size_t g = 0; g < runs.grades; ++g) runs.gain[g] /= ideal;
+    for (std::size_t h = 0; h < runs.grades; ++h) runs.gap[g][h] = std::abs(runs.gain[g] - runs.gain[h]);
 
   runs.scores = workspace.take<T>(n, T(0));
   runs.places = workspace.take<T>(n, T(0));
@@ -149,7 +187,7 @@ bool make_runs(const Loss& loss, const ListView<T>& list, const Grades<T>& grade
       if (runs.weights) runs.weights[z] = list.weights[item];
     }
   }
-  runs.pair_weight = pair_weight(runs);
+  runs.pair_weight = pair_weight(grades, list);
   return runs.pair_weight > 0;
 }
 

@@ -31,7 +31,7 @@ inline constexpr std::size_t leaf_items = 96;
 /// that places are exact however far away other scores are: two scores near 0 do not lose their difference to one of 1e9.
 struct Bins {
   std::size_t count = 0;
-  double* depth = nullptr;     ///< of a bin's middle below the highest score, in units of 1 / sigma
+  double* distance = nullptr;  ///< of a bin's middle below that of the bin before, in units of 1 / sigma
   bool* touches = nullptr;     ///< the bin before
   double* base = nullptr;      ///< the discount of the bin's last item, which the others are stored relative to
   std::uint32_t* borders = nullptr;   ///< [b * grades + g]: where bin b begins in run g
@@ -100,18 +100,21 @@ void for_each_bin(const Runs<T>& runs, double sigma, Body body) {
 
 /// Finds the bins and writes the places of the items in them.
 template <class T>
-Bins make_bins(const Runs<T>& runs, double top, double sigma, Workspace& workspace) {
+Bins make_bins(const Runs<T>& runs, double sigma, Workspace& workspace) {
   Bins bins;
   for_each_bin(runs, sigma, [&](double, double, const std::uint32_t*, const std::uint32_t*) { ++bins.count; });
-  bins.depth = workspace.take<double>(bins.count);
+  bins.distance = workspace.take<double>(bins.count);
   bins.touches = workspace.take<bool>(bins.count);
   bins.base = workspace.take<double>(bins.count);
   bins.borders = workspace.take<std::uint32_t>((bins.count + 1) * runs.grades);
   std::size_t b = 0;
+  double last_chain = 0, last_middle = 0;
   for_each_bin(runs, sigma, [&](double chain, double number, const std::uint32_t* begin, const std::uint32_t* end) {
     const double middle = 2 * number + 1;
-    bins.depth[b] = sigma * (top - chain) + middle;
     bins.touches[b] = number > 0;
+    bins.distance[b] = number > 0 ? 2 : sigma * (last_chain - chain) + (middle - last_middle);
+    last_chain = chain;
+    last_middle = middle;
     double base = 0;
     bool any = false;
     for (std::size_t g = 0; g < runs.grades; ++g)
@@ -171,7 +174,7 @@ double between_bins(const Runs<T>& runs, const Bins& bins, const Scratch<T>& scr
   Moments<T>&source = *scratch.own, &mirrored = *scratch.other;
   Far<T>& far = *scratch.far;
   far = Far<T>{};
-  double loss = 0, source_depth = 0, source_reference = 0, far_reference = 0;
+  double loss = 0, source_reference = 0, far_reference = 0;
   for (std::size_t step_number = 0; step_number < bins.count; ++step_number) {
     const std::size_t b = down ? step_number : bins.count - 1 - step_number;
     const Node node = bins.node(b, grades);
@@ -180,7 +183,7 @@ double between_bins(const Runs<T>& runs, const Bins& bins, const Scratch<T>& scr
     const double exact_reference = bins.base[b] + static_cast<double>(reference);
     if (step_number > 0) {
       const bool touches = down ? bins.touches[b] : bins.touches[b + 1];
-      const double distance = touches ? 2 : std::abs(bins.depth[b] - source_depth);
+      const double distance = down ? bins.distance[b] : bins.distance[b + 1];
       const double step = std::abs(source_reference - exact_reference);
       far.move(grades, distance, std::abs(far_reference - exact_reference));
       far_reference = exact_reference;
@@ -209,7 +212,6 @@ double between_bins(const Runs<T>& runs, const Bins& bins, const Scratch<T>& scr
     }
     moments(runs, node, Interval<T>{T(0), side, side, own_reference}, order, source);
     source_reference = bins.base[b] + static_cast<double>(own_reference);
-    source_depth = bins.depth[b];
     if (step_number == 0) far_reference = exact_reference;
   }
   return loss;
@@ -260,7 +262,7 @@ struct Walk {
         low = std::min(low, runs.places[node.end[g] - 1]);
       }
     if (filled < 2) return 0;
-    if (high - low <= static_cast<T>(Accuracy<T>::narrow) || depth + 1 >= Accuracy<T>::levels) return sweep<with_bends>(runs, node, first_rank);
+    if (high - low <= static_cast<T>(Accuracy<T>::narrow) || depth + 1 >= Accuracy<T>::levels) return sweep<with_bends>(runs, node, first_rank, low + (high - low) / 2);
     if (size <= leaf_items) return leaf(runs, node, direct);
     Node up = node, below = node;
     std::uint32_t upper_size = 0;
@@ -280,8 +282,8 @@ struct Walk {
 };
 
 template <bool with_bends, class T>
-double all_pairs(const Runs<T>& runs, double top, double sigma, std::size_t leaf_size, Workspace& workspace) {
-  const Bins bins = make_bins(runs, top, sigma, workspace);
+double all_pairs(const Runs<T>& runs, double sigma, std::size_t leaf_size, Workspace& workspace) {
+  const Bins bins = make_bins(runs, sigma, workspace);
   const Scratch<T> scratch{workspace.take<Moments<T>>(1), workspace.take<Moments<T>>(1), workspace.take<Far<T>>(1)};
   new (scratch.own) Moments<T>{};
   new (scratch.other) Moments<T>{};
