@@ -49,13 +49,16 @@ constexpr std::size_t longest_for_pairs = sizeof(T) == 4 ? 10'000 : 1'000;
 template <class T>
 using Table = std::multimap<std::string_view, Method<T, Lists<T>>>;
 
-template <class T, class Phi>
-void add_pairs(Table<T>& table, std::string_view loss) {
+template <class T, class Phi, class Weight = Unweighted>
+void add_pairs(Table<T>& table, std::string_view loss, Weight weight = {}) {
+  const auto add = [&](const char* name, auto twin) {
+    table.emplace(loss, Method<T, Lists<T>>{name, over_lists<T>(twin), longest_for_pairs<T>});
+  };
 #ifdef __FAST_MATH__
-  table.emplace(loss, Method<T, Lists<T>>{plain_name, over_lists<T>(SortedPairs<Phi>{}), longest_for_pairs<T>});
+  add(plain_name, SortedPairs<Phi, Weight>{weight, {}});
 #else
-  table.emplace(loss, Method<T, Lists<T>>{plain_name, over_lists<T>(Pairs<Phi>{}), longest_for_pairs<T>});
-  table.emplace(loss, Method<T, Lists<T>>{"scalar_sorted", over_lists<T>(SortedPairs<Phi>{}), longest_for_pairs<T>});
+  add(plain_name, Pairs<Phi, Weight>{weight, {}});
+  add("scalar_sorted", SortedPairs<Phi, Weight>{weight, {}});
 #endif
 }
 
@@ -74,8 +77,8 @@ Table<T> make_table() {
   add_pairs<T, Hinge>(table, "pairwise/hinge");
   add_pairs<T, SquaredHinge>(table, "pairwise/squared_hinge");
   add_pairs<T, SoftZeroOne>(table, "pairwise/pairwise_softmax");
-  add("pairwise/lambdarank", LambdaRank{}, longest_for_pairs<T>);
-  add("curriculum/ranknet", CurriculumPairs{0.25}, longest_for_pairs<T>);
+  add_pairs<T, Logistic>(table, "pairwise/lambdarank", DeltaNdcg{});
+  add_pairs<T, Logistic>(table, "curriculum/ranknet", Easiness{0.25});
   add("auc/mann_whitney_logistic", MannWhitneyLogistic{}, longest_for_pairs<T>);
   add("auc/mann_whitney_hinge", MannWhitneyHinge<false>{});
   add("auc/mann_whitney_squared_hinge", MannWhitneyHinge<true>{});

@@ -59,7 +59,7 @@ void print_tables(const Results& results) {
            {"lightgbm_like", "a loop like LightGBM's"},
            {"xgboost_like", "a loop like XGBoost's"},
            {"rankgrad_avx2", "its own AVX2 build"}})
-    print(results, "Times faster than " + what, [&](const Problem& p) { return text("{:.1f}", p.time(method) / p.time("rankgrad")); });
+    print(results, "Times faster than " + what, [&, name = method](const Problem& p) { return text("{:.1f}", p.time(name) / p.time("rankgrad")); });
   print(results, "ns per item", [](const Problem& p) {
     return p.methods.contains("rankgrad") ? text("{:.3g}", p.methods.at("rankgrad").per_item) : std::string();
   });
