@@ -38,7 +38,7 @@ std::string block(const std::string& name, const std::vector<Point>& points) {
 
 /// All problems of one loss and type.
 std::string plot(const std::vector<const Problem*>& problems) {
-  std::string file = problems[0]->loss, blocks, curves;
+  std::string file = problems[0]->loss, blocks, curves, note;
   const std::string title = file;
   std::replace(file.begin(), file.end(), '/', '_');
   const double longest = problems.back()->length();
@@ -58,9 +58,10 @@ std::string plot(const std::vector<const Problem*>& problems) {
     const Point last = points.back();
     if (!all_pairs || last.n >= longest) continue;
     blocks += block(name + "_on", {last, {longest, last.ns * longest / last.n}});
-    curves += fmt::format(", \\\n     ${}_on with lines lc rgb '{}' lw 1.5 dt 2 title '{}, extrapolated'", name, style.colour, style.title);
+    curves += fmt::format(", \\\n     ${}_on with lines lc rgb '{}' lw 1.5 dt 2 notitle", name, style.colour);
+    note = ", dashed: extrapolated";
   }
-  return blocks + "set output '" + file + ".svg'\nset title '" + title + ": value and gradient, one thread' noenhanced\n" + curves + "\n";
+  return blocks + "set output '" + file + ".svg'\nset title '" + title + ": value and gradient, one thread" + note + "' noenhanced\n" + curves + "\n";
 }
 
 }  // namespace
@@ -78,7 +79,8 @@ std::string plot_script(const Results& results) {
     for (end = begin; end < all.size() && all[end].loss == all[begin].loss; ++end)
       if (all[end].length() > 0 && all[end].time("rankgrad")) sizes.push_back(&all[end]);
     std::sort(sizes.begin(), sizes.end(), [](const Problem* a, const Problem* b) { return a->length() < b->length(); });
-    const bool list_loss = !sizes.empty() && !all[begin].loss.starts_with("triplet/") && !all[begin].loss.starts_with("bradley_terry/");
+    const bool list_loss = !sizes.empty() && !all[begin].loss.starts_with("triplet/") && !all[begin].loss.starts_with("bradley_terry/") &&
+                           !all[begin].loss.starts_with("threads/");
     if (sizes.size() > 1 && list_loss) script += plot(sizes);
   }
   return script;
