@@ -28,10 +28,10 @@ RANKGRAD_INLINE inline Pack<T> round_to_even(Pack<T> v) {
   if constexpr (sizeof(T) == 4) return Pack<T>(_mm256_round_ps(v, 8));
   else return Pack<T>(_mm256_round_pd(v, 8));
 #else
-  // 1.5 * 2^(digits of the mantissa): the sum has no room for a fraction. Larger numbers have none of their own.
-  const Pack<T> shift(sizeof(T) == 4 ? T(0x1.8p23) : T(0x1.8p52)), limit(sizeof(T) == 4 ? T(0x1p22) : T(0x1p51));
-  const Pack<T> rounded = opaque<T>(v + shift) - shift;
-  return select(abs(v) < limit, rounded, v);
+  // Between 2^23 and 2^24 (2^52 and 2^53) numbers have no fraction, so the sum is rounded; larger ones have none anyway.
+  const Pack<T> shift(sizeof(T) == 4 ? T(0x1p23) : T(0x1p52)), size = abs(v);
+  const Pack<T> rounded = opaque<T>(size + shift) - shift;
+  return select(size < shift, select(v < Pack<T>(T(0)), -rounded, rounded), v);
 #endif
 }
 
