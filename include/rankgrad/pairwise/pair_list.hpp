@@ -102,7 +102,7 @@ bool take_out_grades(const T* labels, const T* scores, std::size_t n, PairList<T
       const unsigned bits = equal_to(i, T(g));
       if (bits == 0) continue;
       store_selected_numbers<lanes<T>>(pairs.order + count, bits, static_cast<std::uint32_t>(i));
-      store_selected(pairs.scores + count, bits, i + lanes<T> <= n ? load(scores + i) : load_n(scores + i, n - i, T(0)));
+      compress_store(pairs.scores + count, i + lanes<T> <= n ? load(scores + i) : load_n(scores + i, n - i, T(0)), bits);
       count += static_cast<std::size_t>(std::popcount(bits));
     }
     std::fill_n(pairs.labels + before, count - before, T(g));
