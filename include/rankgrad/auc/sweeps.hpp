@@ -32,6 +32,11 @@ namespace rankgrad::inline RANKGRAD_ABI::auc {
 
 // Classes come in random order, and so do signs: no loop below branches on them.
 
+/// x or 0, by a mask.
+inline double only_if(bool keep, double x) {
+  return std::bit_cast<double>(std::bit_cast<std::uint64_t>(x) & (std::uint64_t{0} - static_cast<std::uint64_t>(keep)));
+}
+
 /// The largest T that is not above score - shift.
 template <Real T>
 T shifted_down(T score, double shift) {
@@ -63,7 +68,7 @@ MergedOrder<T> merge_order(const ListView<T>& list, double shift, Workspace& wor
   const auto frame = workspace.frame();
   std::uint32_t *positives = workspace.take<std::uint32_t>(n), *negatives = workspace.take<std::uint32_t>(n);
   const T *labels = list.labels.data(), *scores = list.scores.data(), *weights = list.weights.empty() ? nullptr : list.weights.data();
-  for (std::size_t i = 0; i < n; ++i) merged.keys[i] = shifted_down(scores[i], shift * static_cast<double>(labels[i] > T(0)));
+  for (std::size_t i = 0; i < n; ++i) merged.keys[i] = shifted_down(scores[i], only_if(labels[i] > T(0), shift));
   std::size_t p = 0, q = 0;
   for (std::size_t i = 0; i < n; ++i) {
     const std::size_t positive = labels[i] > T(0), present = weights ? weights[i] > T(0) : true;
@@ -87,18 +92,59 @@ MergedOrder<T> merge_order(const ListView<T>& list, double shift, Workspace& wor
   return merged;
 }
 
+/// Where the active items stand: places first .. last of the merged order, and the origin of positions.
+struct ActiveRange {
+  std::size_t first, last;
+  double centre, shift, inverse_temperature;   ///< position = (s - centre - shift) / tau, without the shift for negatives
+};
+
+template <Real T>
+ActiveRange active_range(const MergedOrder<T>& merged, std::span<const T> scores, double shift, double temperature) {
+  std::size_t first = 0, last = merged.n - 1;
+  while (!merged.negative(first)) ++first;
+  while (merged.negative(last)) --last;
+  const double highest = static_cast<double>(scores[merged.item(first)]), lowest = static_cast<double>(scores[merged.item(last)]) - shift;
+  return {first, last, 0.5 * highest + 0.5 * lowest, shift, 1 / temperature};
+}
+
+/// The positives of the range: their weight, and their sum of weight * position.
+struct ActivePositives {
+  double weight = 0, sum = 0;
+};
+template <Real T>
+ActivePositives active_positives(const ListView<T>& list, const MergedOrder<T>& merged, const ActiveRange& range) {
+  constexpr std::size_t lanes = 8;   // sums that do not wait for each other
+  double weight[lanes] = {}, sum[lanes] = {};
+  const T highest = list.scores[merged.item(range.first)], *weights = list.weights.empty() ? nullptr : list.weights.data();
+  const auto add = [&](std::size_t i, std::size_t l) RANKGRAD_INLINE {
+    const bool active = (list.labels[i] > T(0)) & (merged.keys[i] < highest);
+    const double a = only_if(active, weights ? static_cast<double>(weights[i]) : 1.0);
+    weight[l] += a;
+    sum[l] += a * ((static_cast<double>(list.scores[i]) - range.centre - range.shift) * range.inverse_temperature);
+  };
+  std::size_t i = 0;
+  for (; i + lanes <= list.size(); i += lanes)
+    for (std::size_t l = 0; l < lanes; ++l) add(i + l, l);
+  for (; i < list.size(); ++i) add(i, 0);
+  ActivePositives total;
+  for (std::size_t l = 0; l < lanes; ++l) total.weight += weight[l], total.sum += sum[l];
+  return total;
+}
+
 /// The running sums, from pack to pack of the merged order.
 template <bool Squared>
 class HingeScan {
   using Pack = simd::Pack<double>;
 
  public:
-  /// The positives of the whole range: their weight and sum of weight * position.
-  HingeScan(double weight, double sum) : all_(weight), all_sum_(sum) {}
+  HingeScan(const ActiveRange& range, const ActivePositives& positives)
+      : centre_(range.centre), shift_(range.shift), inverse_temperature_(range.inverse_temperature),
+        all_(positives.weight), all_sum_(positives.sum) {}
 
-  /// Positions, and weights of positives and of negatives, one of which is 0 in each lane.
-  RANKGRAD_INLINE void step(const double* position, const double* a, const double* b, double* slope, double* curvature) {
-    const Pack u = simd::load(position), wa = simd::load(a), wb = simd::load(b), zero(0.0), two(2.0);
+  /// Scores and weights, and 1 for negatives, 0 for positives; weight 0 where there is no item.
+  RANKGRAD_INLINE void step(const double* scores, const double* weights, const double* negative, double* slope, double* curvature) {
+    const Pack f = simd::load(negative), w = simd::load(weights), zero(0.0), two(2.0);
+    const Pack u = (simd::load(scores) - centre_ - (shift_ - shift_ * f)) * inverse_temperature_, wb = w * f, wa = w - wb;
     const Pack passed = passed_ + simd::running_sum(wa), B = B_ + simd::running_sum(wb), rest = all_ - passed;
     const Pack A = simd::select(rest < zero, zero, rest);   // below 0 only by rounding
     passed_ = simd::last_lane(passed);
@@ -117,53 +163,36 @@ class HingeScan {
   double value() const { return simd::sum(value_) / (Squared ? 2 : 1); }
 
  private:
-  Pack all_, all_sum_;
+  Pack centre_, shift_, inverse_temperature_, all_, all_sum_;
   Pack passed_ = Pack(0.0), passed_sum_ = Pack(0.0), B_ = Pack(0.0), SN_ = Pack(0.0), value_ = Pack(0.0);
 };
 
-/// Where the active items stand: places first .. last of the merged order, and the origin of positions.
-struct ActiveRange {
-  std::size_t first, last;
-  double centre, shift[2], inverse_temperature;   ///< shift: of positives, of negatives
-  bool empty() const { return first > last; }
-
-  template <Real T>
-  double position(T score, std::size_t negative) const {
-    return (static_cast<double>(score) - centre - shift[negative]) * inverse_temperature;
+/// Derivatives go to `out`, the sum over pairs is returned. `by_score` and `twice` turn slopes and curvatures into what
+/// is added.
+template <bool Squared, Real T>
+double scan_range(const ListView<T>& list, const MergedOrder<T>& merged, const ActiveRange& range, HingeScan<Squared> scan,
+                  double by_score, double twice, const GradientSink<T>& out) {
+  constexpr std::size_t block = 128;   // gathered, computed and scattered together: more would leave the first cache
+  constexpr double one_if[2] = {0, 1};
+  alignas(64) double score[block], weight[block], negative[block], slope[block], curvature[block];
+  std::fill_n(weight, block, 1.0);
+  const T *scores = list.scores.data(), *weights = list.weights.empty() ? nullptr : list.weights.data();
+  for (std::size_t r = range.first; r <= range.last; r += block) {
+    const std::size_t size = std::min(block, range.last + 1 - r);
+    for (std::size_t j = 0; j < size; ++j) {
+      score[j] = static_cast<double>(scores[merged.item(r + j)]);
+      negative[j] = one_if[merged.negative(r + j)];
+    }
+    if (weights)
+      for (std::size_t j = 0; j < size; ++j) weight[j] = static_cast<double>(weights[merged.item(r + j)]);
+    std::size_t padded = size;
+    for (; padded % simd::lanes<double> != 0; ++padded) score[padded] = weight[padded] = negative[padded] = 0;
+    for (std::size_t j = 0; j < padded; j += simd::lanes<double>) scan.step(score + j, weight + j, negative + j, slope + j, curvature + j);
+    for (std::size_t j = 0; j < size; ++j) out.grad[merged.item(r + j)] += static_cast<T>(by_score * slope[j]);
+    if (Squared && out.hess)
+      for (std::size_t j = 0; j < size; ++j) out.hess[merged.item(r + j)] += static_cast<T>(twice * curvature[j]);
   }
-};
-
-template <Real T>
-ActiveRange active_range(const MergedOrder<T>& merged, std::span<const T> scores, double shift, double temperature) {
-  std::size_t first = 0, last = merged.n - 1;
-  while (!merged.negative(first)) ++first;
-  while (merged.negative(last)) --last;
-  const double highest = static_cast<double>(scores[merged.item(first)]), lowest = static_cast<double>(scores[merged.item(last)]) - shift;
-  return {first, last, 0.5 * highest + 0.5 * lowest, {shift, 0}, 1 / temperature};
-}
-
-/// The positives of the range: their weight, and their sum of weight * position.
-struct ActivePositives {
-  double weight = 0, sum = 0;
-};
-template <Real T>
-ActivePositives active_positives(const ListView<T>& list, const MergedOrder<T>& merged, const ActiveRange& range) {
-  constexpr std::size_t lanes = 8;   // sums that do not wait for each other
-  double weight[lanes] = {}, sum[lanes] = {};
-  const T highest = list.scores[merged.item(range.first)], *weights = list.weights.empty() ? nullptr : list.weights.data();
-  const auto add = [&](std::size_t i, std::size_t l) RANKGRAD_INLINE {
-    const bool active = (list.labels[i] > T(0)) & (merged.keys[i] < highest);
-    const double a = static_cast<double>(active) * (weights ? static_cast<double>(weights[i]) : 1.0);
-    weight[l] += a;
-    sum[l] += a * range.position(list.scores[i], 0);
-  };
-  std::size_t i = 0;
-  for (; i + lanes <= list.size(); i += lanes)
-    for (std::size_t l = 0; l < lanes; ++l) add(i + l, l);
-  for (; i < list.size(); ++i) add(i, 0);
-  ActivePositives total;
-  for (std::size_t l = 0; l < lanes; ++l) total.weight += weight[l], total.sum += sum[l];
-  return total;
+  return scan.value();
 }
 
 /// Value, gradient and curvature of the mean or sum over pairs of max(0, m - z)^degree, z = (s_i - s_k) / tau.
@@ -184,29 +213,9 @@ Contribution<T> hinge_sweep(const ListView<T>& list, double margin, double tempe
     poison += s - s;
   });
   const double pairs = normalize == Normalize::mean ? merged.positive_weight * merged.negative_weight : 1;
-  const double factor = 1 / pairs + simd::wide_sum(poison), by_score = factor / temperature, twice = by_score / temperature;
-
-  HingeScan<Squared> scan(active.weight, active.sum);
-  constexpr std::size_t block = 128;   // gathered, computed and scattered together: more would leave the first cache
-  constexpr double one_if[2] = {0, 1};
-  alignas(64) double position[block], a[block], b[block], slope[block], curvature[block];
-  const T *scores = list.scores.data(), *weights = list.weights.empty() ? nullptr : list.weights.data();
-  for (std::size_t r = range.first; r <= range.last; r += block) {
-    const std::size_t size = std::min(block, range.last + 1 - r);
-    for (std::size_t j = 0; j < size; ++j) {
-      const std::size_t i = merged.item(r + j), negative = merged.negative(r + j);
-      const double w = weights ? static_cast<double>(weights[i]) : 1.0;
-      position[j] = range.position(scores[i], negative);
-      b[j] = w * one_if[negative];
-      a[j] = w - b[j];
-    }
-    std::size_t padded = size;
-    for (; padded % simd::lanes<double> != 0; ++padded) position[padded] = a[padded] = b[padded] = 0;
-    for (std::size_t j = 0; j < padded; j += simd::lanes<double>) scan.step(position + j, a + j, b + j, slope + j, curvature + j);
-    for (std::size_t j = 0; j < size; ++j)
-      out.add(merged.item(r + j), static_cast<T>(by_score * slope[j]), Squared ? static_cast<T>(twice * curvature[j]) : T(0));
-  }
-  return {static_cast<T>(factor * scan.value()), true};
+  const double factor = 1 / pairs + simd::wide_sum(poison), by_score = factor * static_cast<double>(out.scale) / temperature;
+  const HingeScan<Squared> scan(range, active);
+  return {static_cast<T>(factor * scan_range(list, merged, range, scan, by_score, by_score / temperature, out)), true};
 }
 
 }  // namespace rankgrad::auc
