@@ -163,6 +163,56 @@ TEST_CASE("Mann-Whitney: hinges with ties and pairs exactly at the margin", "[au
   }
 }
 
+TEMPLATE_TEST_CASE("Mann-Whitney: a shifted score is rounded down, and keeps its place", "[auc]", float, double) {
+  using T = TestType;
+  rg::Random random(11, 3);
+  for (int round = 0; round < 20000; ++round) {
+    // Of such sizes that a long double holds the difference exactly.
+    const double side = random.below(2) ? 1 : -1;
+    const T score = T(side * std::exp(4 * random.uniform() - 2));
+    const double shift = round % 3 == 0 ? static_cast<double>(T(random.uniform())) : random.uniform();
+    const long double exact = static_cast<long double>(score) - static_cast<long double>(shift);
+    const T got = rg::auc::shifted_down(score, shift), next = std::nextafter(got, std::numeric_limits<T>::infinity());
+    REQUIRE(static_cast<long double>(got) <= exact);
+    REQUIRE(static_cast<long double>(next) > exact);
+  }
+  CHECK(rg::auc::shifted_down(T(0.5), 0.5) == T(0));
+  CHECK(rg::auc::shifted_down(T(0), 1e-320) <= T(0));
+  CHECK(rg::auc::shifted_down(T(-3), 0.0) == T(-3));
+}
+
+TEST_CASE("Mann-Whitney: the hinges of float lists at the margin, on every way of the sort", "[auc]") {
+  // Multiples of 1/8 with margins and temperatures on the grid: in double, and so in the pairs, everything is exact.
+  for (const Surrogate surrogate : {Surrogate::hinge, Surrogate::squared_hinge}) {
+    for (const std::size_t n : {2u, 31u, 150u, 700u, 4000u}) {
+      for (const double temperature : {1.0, 0.5, 4.0}) {
+        auto list = test::make_list<float>(n, n, {.spread = 2, .grades = 2, .weights = n % 2 == 0});
+        for (float& s : list.scores) s = std::round(8 * s) / 8 + 100;
+        const auto wide = list.as<double>();
+        auto divided = wide;
+        for (double& s : divided.scores) s /= temperature;
+        INFO("surrogate " << static_cast<int>(surrogate) << ", n " << n << ", temperature " << temperature);
+        const rg::MannWhitney loss{.temperature = temperature, .margin = 0.25, .surrogate = surrogate};
+        std::vector<float> gradient(n), curvature(n);
+        rg::Workspace workspace;
+        const auto part = loss.value_and_gradient(list.view(), rg::GradientSink<float>{gradient.data(), curvature.data()}, workspace);
+        Outcome exact = by_pairs(loss, divided.view());
+        REQUIRE(part.valid == exact.valid);
+        CHECK(static_cast<double>(part.value) == Approx(exact.value).epsilon(1e-6));
+        double top = 0;
+        for (double& g : exact.gradient) top = std::max(top, std::abs(g /= temperature));
+        std::size_t off = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+          off += !(std::abs(static_cast<double>(gradient[i]) - exact.gradient[i]) <= 3e-7 * top);
+          off += !(std::abs(static_cast<double>(curvature[i]) - exact.curvature[i] / (temperature * temperature)) <=
+                   1e-6 * exact.curvature[i] / (temperature * temperature) + 1e-12);
+        }
+        CHECK(off == 0);
+      }
+    }
+  }
+}
+
 TEST_CASE("Mann-Whitney: temperature divides the differences of all surrogates", "[auc]") {
   const auto list = test::make_list<double>(40, 5, {.spread = 2, .grades = 2, .weights = true});
   auto halved = list;
