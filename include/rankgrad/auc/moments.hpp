@@ -37,7 +37,10 @@ struct PivotSums {
   double pivot = 0, weight = 0, first = 0, second = 0;
 
   double shift() const { return first / weight; }                              ///< mean - pivot
-  double variance() const { return second / weight - shift() * shift(); }
+  double variance() const {
+    const double v = second / weight - shift() * shift();
+    return v < 0 ? 0 : v;   // below 0 only by rounding; NaN stays
+  }
   /// Whether second / weight and shift^2 cancel more than two digits.
   bool far() const { return shift() * shift() > 100 * variance(); }
 };
