@@ -18,15 +18,17 @@ enum class Path { automatic, engine, direct, top, tree };
 /// Up to this many items pairs are cheaper than anything else, whatever the labels.
 inline constexpr std::size_t always_pairs = 192;
 
-/// Estimated nanoseconds, from which `automatic` chooses. Only ratios matter.
+/// Estimated nanoseconds, fitted on one AMD Zen 4 core; the wider half measured, the narrower one scaled by the registers.
+/// `automatic` compares sums of these, so only their ratios matter.
 template <Real T>
 struct Cost {
-  static constexpr bool wide = simd::lanes<float> >= 16;
-  static constexpr double pair_engine = sizeof(T) == 4 ? (wide ? 0.35 : 0.8) : (wide ? 1.2 : 2.5);
-  static constexpr double pair_direct = sizeof(T) == 4 ? (wide ? 0.15 : 0.3) : (wide ? 0.4 : 0.8);
-  static constexpr double pair_top = sizeof(T) == 4 ? (wide ? 0.3 : 0.6) : (wide ? 0.8 : 1.6);
-  static constexpr double item_tree = sizeof(T) == 4 ? (wide ? 20 : 30) : (wide ? 40 : 70);
-  static constexpr double bin_tree = 300;   ///< per grade: matrices and fields between bins
+  static constexpr bool is_float = sizeof(T) == 4, wide = simd::lanes<float> >= 16;
+  static constexpr double narrower = wide ? 1 : 1.6;
+  static constexpr double pair_engine = narrower * (is_float ? 0.9 : 2.4);
+  static constexpr double pair_direct = narrower * (is_float ? 0.45 : 1.2);
+  static constexpr double pair_top = narrower * (is_float ? 0.5 : 1.25);
+  static constexpr double item_tree = (wide ? 1 : 1.3) * (is_float ? 30 : 80);   ///< beyond what all paths pay per item
+  static constexpr double bin_tree = is_float ? 400 : 500;                       ///< per bin and grade
 };
 
 /// The range of the scores, and whether all are finite.
@@ -215,7 +217,7 @@ Path cheapest(const Grades<T>& grades, std::size_t n, std::size_t top, double sp
   const double items = static_cast<double>(n), bins = std::min(items, span / 2 + 1);
   const bool near = span <= 2 * reach<T>;
   const double by_pair = pairs * (near ? Cost<T>::pair_direct : Cost<T>::pair_engine);
-  const double rows = static_cast<double>(top == 0 ? n : std::min(top, n)), by_top = rows * items * Cost<T>::pair_top + 4 * items;
+  const double rows = static_cast<double>(top == 0 ? n : std::min(top, n)), by_top = rows * items * Cost<T>::pair_top;
   const double by_tree = items * Cost<T>::item_tree + bins * static_cast<double>(grades.count) * Cost<T>::bin_tree;
   if (top != 0 && near && by_top <= by_pair && by_top <= by_tree) return Path::top;
   return by_pair <= by_tree ? (near ? Path::direct : Path::engine) : Path::tree;
