@@ -103,6 +103,36 @@ TEST_CASE("list weights weigh lists against each other", "[core]") {
   CHECK(evaluate.metric(Size{}, weighted()) == Approx((2 * 2 + 0.5 * 3) / 2.5));
 }
 
+TEST_CASE("the factor of a mean foreseen and the one that came about give the same", "[core]") {
+  // Softmax has no signal in a list of zeros: 5 of 6 lists, 3 of 6, none.
+  rg::BatchEvaluator<double> evaluate;
+  const rg::exec::Threads pool(2);
+  const std::vector<double> s{1, 2, 3, 4, 5, 6, 1, 0, 2, 1, 0, 3}, weights{1, 2, 0.5, 1, 3, 1};
+  const std::vector<std::uint32_t> pairs{0, 2, 4, 6, 8, 10, 12};
+  for (const std::size_t silent : {0u, 1u, 3u, 6u})
+    for (const bool weigh : {false, true}) {
+      std::vector<double> y(12, 1.0), gradient(12, 9.0), threaded(12, 8.0), curvature(12, 9.0);
+      std::fill_n(y.begin(), 2 * silent, 0.0);
+      rg::RaggedBatch<double> view{.scores = s, .labels = y, .offsets = pairs};
+      if (weigh) view.list_weights = weights;
+      const double mean = evaluate.with_curvature(rg::Softmax{}, view, gradient, curvature, 0.0);
+      CHECK(evaluate(rg::Softmax{}, view, threaded, rg::Reduction::mean, pool) == mean);
+      CHECK(threaded == gradient);
+      double total = 0, value = 0;
+      for (std::size_t q = silent; q < 6; ++q) total += weigh ? weights[q] : 1;
+      for (std::size_t q = 0; q < 6; ++q) {
+        std::vector<double> alone(2), bend(2);
+        const double u = q < silent ? 0 : (weigh ? weights[q] : 1) / total;
+        value += u * rg::value_gradient_and_curvature(rg::Softmax{}, view[q], alone, bend);
+        for (std::size_t i = 0; i < 2; ++i) {
+          CHECK(gradient[2 * q + i] == Approx(u * alone[i]).margin(1e-16));
+          CHECK(curvature[2 * q + i] == Approx(u * bend[i]).margin(1e-16));
+        }
+      }
+      CHECK(mean == Approx(value));
+    }
+}
+
 TEST_CASE("nothing but empty lists: value 0 and no NaN", "[core]") {
   const std::vector<std::uint32_t> none{0}, empty{0, 0, 0};
   rg::BatchEvaluator<float> evaluate;

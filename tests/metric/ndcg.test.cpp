@@ -2,7 +2,9 @@
 #include "support/lists.hpp"
 
 #include <rankgrad/core/batch_evaluator.hpp>
+#include <rankgrad/metric/average_precision.hpp>
 #include <rankgrad/metric/ndcg.hpp>
+#include <rankgrad/metric/precision.hpp>
 
 #include <cmath>
 
@@ -85,4 +87,19 @@ TEST_CASE("NDCG: a model that scores all alike does not get 1", "[metric]") {
   CHECK(rg::value(rg::Ndcg{.ties = rg::Ties::expected}, list) == Approx(mean).epsilon(1e-15));
   CHECK(rg::value(rg::Ndcg{.ties = rg::Ties::pessimistic}, list) == Approx(1 / std::log2(5.0)).epsilon(1e-15));
   CHECK(rg::value(rg::Ndcg{.ties = rg::Ties::optimistic}, list) == 1.0);
+}
+
+TEST_CASE("judged labels that lack a list are refused at the door", "[metric]") {
+  const std::vector<double> s{3, 2, 1, 0}, y{1, 0, 2, 1}, judged{2, 1, 3, 0};
+  const std::vector<std::uint32_t> offsets{0, 2, 4}, one{0, 4}, falling{0, 3, 2}, beyond{0, 2, 5};
+  const rg::RaggedBatch<double> batch{.scores = s, .labels = y, .offsets = offsets};
+  rg::BatchEvaluator<double> evaluate;
+  for (const auto* bad : {&one, &falling, &beyond}) {
+    const rg::Judged lacking{.labels = judged, .offsets = *bad};
+    CHECK_THROWS_WITH(evaluate.metric(rg::Ndcg{.judged = lacking}, batch), contains("the judged labels have no list 1"));
+    CHECK_THROWS_WITH(evaluate.metric(rg::Recall{.judged = lacking}, batch), contains("the judged labels have no list 1"));
+    CHECK_THROWS_WITH(evaluate.metric(rg::AveragePrecision{.judged = lacking}, batch), contains("the judged labels have no list 1"));
+    CHECK_THROWS_WITH(rg::value(rg::Ndcg{.judged = lacking}, batch[1]), contains("the judged labels have no list 1"));
+  }
+  CHECK_NOTHROW(evaluate.metric(rg::Ndcg{.judged = {.labels = judged, .offsets = offsets}}, batch));
 }

@@ -1,6 +1,10 @@
 #include "properties/oracles/plackett_luce.hpp"
 
+#include <rankgrad/core/batch_evaluator.hpp>
+#include <rankgrad/exec/threads.hpp>
 #include <rankgrad/plackett_luce/hessian_vector_product.hpp>
+
+#include <limits>
 
 namespace rg = rankgrad;
 
@@ -238,8 +242,50 @@ TEST_CASE("ListMLE: parameters", "[plackett_luce]") {
   const std::vector<double> negative{1, -1};
   CHECK_FALSE(rg::ListMle{.position_weight = rg::PositionWeight::custom(negative)}.check());
   CHECK(rg::ListMle{.position_weight = rg::PositionWeight::exponential(3)}.check());
-  const std::vector<float> long_list(121, 1.f);
-  std::vector<float> gradient(121);
-  CHECK_THROWS(rg::value_and_gradient(rg::ListMle{.position_weight = rg::PositionWeight::p_list_mle_raw()},
-                                      rg::ListView<float>{.scores = long_list, .labels = long_list}, gradient));
+}
+
+TEST_CASE("ListMLE: raw position weights refuse a list too long for them before anything is written", "[plackett_luce]") {
+  const rg::ListMle raw{.position_weight = rg::PositionWeight::p_list_mle_raw()};
+  const std::vector<float> items(160, 1.f);
+  std::vector<float> gradient(121, 7.f), all(160, 7.f);
+  const auto part = std::span<const float>(items).first(121);
+  std::vector<std::uint8_t> mask(121, std::uint8_t{1});
+  rg::ListView<float> list{.scores = part, .labels = part, .mask = mask};
+  CHECK_THROWS_WITH(rg::value_and_gradient(raw, list, gradient), contains("list 0 has 121 items; 2^(n-k) - 1 overflows beyond 120"));
+  CHECK_THROWS_WITH(rg::value_and_gradient(0.5 * raw + rg::ListMle{}, list, gradient), contains("list 0 has 121 items"));
+  CHECK(gradient == std::vector<float>(121, 7.f));
+  mask[17] = 0;   // what is masked does not count
+  CHECK_NOTHROW(rg::value_and_gradient(raw, list, gradient));
+
+  const std::vector<std::uint32_t> offsets{0, 20, 20, 160};
+  const rg::RaggedBatch<float> batch{.scores = items, .labels = items, .offsets = offsets};
+  const rg::exec::Threads pool(2);
+  rg::BatchEvaluator<float> evaluate;
+  CHECK_THROWS_WITH(evaluate(raw, batch, all, rg::Reduction::mean, pool), contains("list 2 has 140 items"));
+  CHECK(all == std::vector<float>(160, 7.f));
+  // Offsets that are wrong themselves are named as such.
+  const std::vector<std::uint32_t> falling{0, 20, 10, 160}, beyond{0, 20, 161, 160};
+  CHECK_THROWS_WITH(evaluate(raw, rg::RaggedBatch<float>{.scores = items, .labels = items, .offsets = falling}, all), contains("offsets[2] is 10"));
+  CHECK_THROWS_WITH(evaluate(raw, rg::RaggedBatch<float>{.scores = items, .labels = items, .offsets = beyond}, all), contains("offsets[3] is 160"));
+  const std::vector<double> wide(500, 1.0);
+  std::vector<double> slopes(500);
+  CHECK_NOTHROW(rg::value_and_gradient(raw, rg::ListView<double>{.scores = wide, .labels = wide}, slopes));
+}
+
+TEST_CASE("ListMLE: NaN below the cut-off shows, too", "[plackett_luce]") {
+  for (std::size_t where = 0; where < 40; ++where) {
+    auto list = test::make_list<double>(40, 3);
+    list.scores[where] = std::numeric_limits<double>::quiet_NaN();
+    CHECK(std::isnan(rg::value(rg::ListMle{.k = 3}, list.view())));
+  }
+}
+
+TEST_CASE("ListMLE: a value that is small beside the length of its list keeps its digits", "[plackett_luce]") {
+  for (const double gap : {0.5, 5.0, 20.0, 45.0}) {
+    const std::vector<double> scores{2 * gap, gap, 0}, labels{2, 1, 0};
+    const long double g = static_cast<long double>(gap);
+    const long double expected = std::log1p(std::exp(-g) + std::exp(-2 * g)) + std::log1p(std::exp(-g));
+    CHECK(rg::value(rg::ListMle{}, rg::ListView<double>{.scores = scores, .labels = labels}) ==
+          Approx(static_cast<double>(expected)).epsilon(1e-14));
+  }
 }

@@ -86,3 +86,22 @@ TEMPLATE_TEST_CASE("PG-Rank: determinism, masks, edge cases", "[plackett_luce]",
   CHECK_FALSE(rg::PgRank{.samples = 0}.check());
   CHECK_FALSE(rg::PgRank{.temperature = 0}.check());
 }
+
+TEST_CASE("DCG with exponential gains refuses labels too large for them before anything is written", "[plackett_luce]") {
+  const std::vector<float> scores(6, 0.f), labels{1, 0, 2, 101, 0, 1};
+  std::vector<float> gradient(6, 7.f);
+  const rg::ListView<float> list{.scores = scores, .labels = labels};
+  const char* said = "list 0 has the label 101; 2^label overflows beyond 100";
+  CHECK_THROWS_WITH(rg::value_and_gradient(rg::PgRank{.metric = rg::TargetMetric::dcg}, list, gradient), contains(said));
+  CHECK_THROWS_WITH(rg::value_and_gradient(rg::PlRank{.metric = rg::TargetMetric::dcg}, list, gradient), contains(said));
+  const std::vector<std::uint32_t> offsets{0, 2, 6};
+  const rg::RaggedBatch<float> batch{.scores = scores, .labels = labels, .offsets = offsets};
+  rg::BatchEvaluator<float> evaluate;
+  CHECK_THROWS_WITH(evaluate(rg::PgRank{.metric = rg::TargetMetric::dcg}, batch, gradient), contains("list 1 has the label 101"));
+  CHECK(gradient == std::vector<float>(6, 7.f));
+  CHECK_NOTHROW(rg::value_and_gradient(rg::PgRank{.metric = rg::TargetMetric::dcg, .gain = rg::Gain::linear}, list, gradient));
+  CHECK_NOTHROW(rg::value_and_gradient(rg::PgRank{}, list, gradient));   // the shift cancels in NDCG
+  const std::vector<std::uint8_t> mask{1, 1, 1, 0, 1, 1};
+  CHECK_NOTHROW(rg::value_and_gradient(rg::PgRank{.metric = rg::TargetMetric::dcg},
+                                       rg::ListView<float>{.scores = scores, .labels = labels, .mask = mask}, gradient));
+}

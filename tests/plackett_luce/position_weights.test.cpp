@@ -12,7 +12,7 @@ std::vector<double> weights(const rg::PositionWeight& weight, std::size_t n) {
   rg::Workspace workspace;
   const auto frame = workspace.frame();
   double* u = workspace.take<double>(n);
-  weight.fill<double>(u, n);
+  weight.fill(u, n);
   return {u, u + n};
 }
 }  // namespace

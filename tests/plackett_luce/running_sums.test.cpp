@@ -6,7 +6,7 @@
 namespace rg = rankgrad;
 namespace pl = rankgrad::plackett_luce;
 
-TEST_CASE("running sums, around every remainder of four", "[plackett_luce]") {
+TEST_CASE("running sums, around every remainder of a pack", "[plackett_luce]") {
   rg::Workspace workspace;
   for (std::size_t n = 0; n < 70; ++n) {
     const auto frame = workspace.frame();
@@ -32,4 +32,19 @@ TEST_CASE("log-sums do not lose the larger of two numbers far apart", "[plackett
   CHECK(pl::log_sum(s, 0, 3, false, 0) == Approx(3 + std::log(2.)));
   CHECK(pl::log_sum(s, 0, 3, true, 1e9) == 1e9);
   CHECK(pl::log_sum(s, 3, 4, false, 0) == 1e4);
+}
+
+TEST_CASE("a sum of logarithms by one logarithm", "[plackett_luce]") {
+  rg::Workspace workspace;
+  const auto frame = workspace.frame();
+  double* x = workspace.take<double>(500);
+  for (std::size_t n : {0u, 1u, 2u, 3u, 7u, 8u, 9u, 31u, 32u, 33u, 64u, 499u}) {
+    long double sum = 0, size = 0;
+    for (std::size_t k = 0; k < n; ++k) {
+      x[k] = std::ldexp(1 + static_cast<double>(k % 10) / 11, static_cast<int>(37 * k % 399) - 199);
+      sum += std::log(static_cast<long double>(x[k]));
+      size += std::abs(std::log(static_cast<long double>(x[k])));
+    }
+    CHECK(pl::sum_of_logs(x, n) == Approx(static_cast<double>(sum)).margin(1e-15 * static_cast<double>(size)));
+  }
 }

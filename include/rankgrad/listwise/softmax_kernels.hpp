@@ -85,7 +85,7 @@ Contribution<T> in_registers(const Problem<T>& list, const GradientSink<T>& out)
     body(std::integral_constant<std::size_t, last>{}, part);
   };
   const auto exponentials = [&](const T* from, double scale, Pack<T>(&x)[packs], Pack<T>(&e)[packs]) RANKGRAD_INLINE {
-    each([&](auto k, const auto& at) RANKGRAD_INLINE { x[k] = at.load(from + k * width, from[0]); });
+    each([&](auto k, const auto& at) RANKGRAD_INLINE { x[k] = at.load(from + k() * width, from[0]); });
     Pack<T> top[2] = {x[0], x[last]};
     unrolled<last>([&](auto k) RANKGRAD_INLINE { top[k % 2] = max(x[k], top[k % 2]); });
     const Pack<T> highest = highest_everywhere(max(top[0], top[1])), tau(static_cast<T>(scale));
@@ -103,10 +103,10 @@ Contribution<T> in_registers(const Problem<T>& list, const GradientSink<T>& out)
     const Pack<T> inverse(T(1) / sum(total));
     unrolled<packs>([&](auto k) RANKGRAD_INLINE { t[k] = t[k] * inverse; });
   } else {
-    each([&](auto k, const auto& at) RANKGRAD_INLINE { t[k] = at.load(list.targets + k * width, T(0)); });
+    each([&](auto k, const auto& at) RANKGRAD_INLINE { t[k] = at.load(list.targets + k() * width, T(0)); });
   }
   if constexpr (!Plain)
-    if (list.weights) each([&](auto k, const auto& at) RANKGRAD_INLINE { t[k] = t[k] * at.load(list.weights + k * width, T(0)); });
+    if (list.weights) each([&](auto k, const auto& at) RANKGRAD_INLINE { t[k] = t[k] * at.load(list.weights + k() * width, T(0)); });
   exponentials(list.scores, list.inverse_temperature, x, e);
   Pack<T> S = e[0], Y = t[0], tx = t[0] * x[0];
   unrolled<last>([&](auto k) RANKGRAD_INLINE {
@@ -119,7 +119,7 @@ Contribution<T> in_registers(const Problem<T>& list, const GradientSink<T>& out)
   const Sums sums{static_cast<double>(lane.a), static_cast<double>(lane.b), static_cast<double>(lane.c)};
   const Factors<T> factors(list, sums, static_cast<double>(out.scale));
   each([&](auto k, const auto& at) RANKGRAD_INLINE {
-    factors.add(out.grad, Plain ? nullptr : out.hess, k * width, at, e[k], t[k]);
+    factors.add(out.grad, Plain ? nullptr : out.hess, k() * width, at, e[k], t[k]);
   });
   const double value = sums.targets * std::log(sums.exponentials) - sums.weighted;
   return {static_cast<T>(list.mean ? value / sums.targets : value), true};

@@ -37,6 +37,9 @@ struct AveragePrecision {
   std::uint64_t seed = 0;
   Judged judged{};
 
+  template <class View>
+  Status check_input(const View& view) const { return judged.check_input(view); }
+
   template <Real T>
   Contribution<T> value(ListView<T> list, Workspace& workspace) const {
     const std::size_t n = checked_size(list), top = metric::cut_off(k, n);

@@ -7,6 +7,7 @@
 // each metric has one formula.
 #pragma once
 
+#include <rankgrad/core/check_lists.hpp>
 #include <rankgrad/core/concepts.hpp>
 #include <rankgrad/core/validate.hpp>
 #include <rankgrad/simd/ranking.hpp>
@@ -30,6 +31,18 @@ struct Judged {
     RANKGRAD_EXPECTS(index + 1 < offsets.size() && offsets[index] <= offsets[index + 1] && offsets[index + 1] <= labels.size(),
                      "the judged labels have no such list");
     return labels.subspan(offsets[index], offsets[index + 1] - offsets[index]);
+  }
+
+  /// For check_input() of the metrics: has every list its judged labels?
+  template <class View>
+  Status check_input(const View& view) const {
+    if (offsets.empty()) return {};
+    return check_each_list(view, [&](const auto& list) {
+      const std::size_t q = static_cast<std::size_t>(list.index);
+      if (q + 1 < offsets.size() && offsets[q] <= offsets[q + 1] && offsets[q + 1] <= labels.size()) return Status{};
+      return Status::error("rankgrad: the judged labels have no list %llu: %zu offsets, %zu labels", number_of(list), offsets.size(),
+                           labels.size());
+    });
   }
 };
 

@@ -8,6 +8,7 @@
 #include <rankgrad/core/validate.hpp>
 #include <rankgrad/simd/compress.hpp>
 #include <rankgrad/simd/four_sums.hpp>
+#include <rankgrad/simd/grade_order.hpp>
 #include <rankgrad/simd/ranking.hpp>
 #include <rankgrad/simd/rows.hpp>
 
@@ -66,25 +67,7 @@ T* gather(const T* values, const std::uint32_t* order, std::size_t n, T padding,
   return sorted;
 }
 
-/// Sorts by label, descending and stable, where all labels are whole numbers below 32, as grades are: one counting pass.
-/// False: they are not, and nothing is done.
-template <Real T>
-bool order_by_grade(const T* labels, std::size_t n, std::uint32_t* order) {
-  constexpr std::size_t grades = 32;
-  std::uint32_t next[grades] = {};   // after the sums: where the next item of grade g goes
-  for (std::size_t i = 0; i < n; ++i) {
-    if (!(labels[i] >= T(0) && labels[i] < T(grades))) return false;
-    const auto grade = static_cast<std::uint32_t>(labels[i]);
-    if (static_cast<T>(grade) != labels[i]) return false;
-    ++next[grade];
-  }
-  std::uint32_t above = 0;
-  for (std::size_t g = grades; g-- > 0;) above += std::exchange(next[g], above);
-  for (std::size_t i = 0; i < n; ++i) order[next[static_cast<std::uint32_t>(labels[i])]++] = static_cast<std::uint32_t>(i);
-  return true;
-}
-
-/// The same for few grades, 0 .. 7: one pass per grade that takes its items out, in packs, scores with them. Nothing is done
+/// Sorts by label, descending and stable, where all labels are whole numbers from 0 to 7: one pass per grade that takes its items out, in packs, scores with them. Nothing is done
 /// and false returned where the labels are others. All arrays are padded and may be written whole packs past the end.
 template <Real T>
 bool take_out_grades(const T* labels, const T* scores, std::size_t n, PairList<T>& pairs) {
@@ -122,10 +105,7 @@ PairList<T> sort_by_label(const ListView<T>& list, const T* labels, Workspace& w
   pairs.scores = workspace.take<T>(n);
   pairs.labels = workspace.take<T>(n);
   if (n > long_list || !take_out_grades(labels, list.scores.data(), n, pairs)) {
-    if (n < 16 || !order_by_grade(labels, n, pairs.order)) {
-      for (std::size_t i = 0; i < n; ++i) pairs.order[i] = static_cast<std::uint32_t>(i);
-      simd::sort_descending(labels, pairs.order, n, workspace);
-    }
+    if (n < 16 || !simd::order_by_grade(labels, n, pairs.order)) simd::rank_descending(labels, pairs.order, n, workspace);
     for (std::size_t i = 0; i < n; ++i) pairs.scores[i] = list.scores[pairs.order[i]], pairs.labels[i] = labels[pairs.order[i]];
   }
   std::fill_n(pairs.scores + n, padding, n ? pairs.scores[n - 1] : T(0));

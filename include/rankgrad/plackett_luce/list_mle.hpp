@@ -63,6 +63,8 @@ struct ListMle {
     if (Status status = position_weight.check(); !status) return status;
     return check_parameter("ListMle.temperature", temperature, 0);
   }
+  template <class View>
+  Status check_input(const View& view) const { return position_weight.check_input(view); }
 
   template <Real T>
   Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
@@ -79,13 +81,14 @@ struct ListMle {
       value = plackett_luce::exact_ties(weighted, gradient, bends, workspace);
     } else {
       const plackett_luce::Scan scan(weighted.target, workspace);
-      value = scan.value(weighted.place, weighted.item);
+      value = scan.value(weighted.place, weighted.item, weighted.ones);
       scan.derivatives(weighted.place, weighted.item, gradient, bends);
     }
     const double factor = normalize == Normalize::mean ? 1 / weighted.total : 1;
     const double slope = factor / temperature, bend = slope / temperature;
-    for (std::size_t i = 0; i < n; ++i)
-      out.add(weighted.order[i], T(slope * gradient[i]), bends ? T(bend * bends[i]) : T(0));
+    for (std::size_t i = 0; i < n; ++i) out.grad[weighted.order[i]] += out.scale * T(slope * gradient[i]);
+    if (bends)
+      for (std::size_t i = 0; i < n; ++i) out.hess[weighted.order[i]] += out.scale * T(bend * bends[i]);
     return {T(factor * value), true};
   }
 };

@@ -54,6 +54,8 @@ struct PlRank {
     if (samples == 0) return Status::error("rankgrad: PlRank.samples is 0; it must be at least 1");
     return check_parameter("PlRank.temperature", temperature, 0);
   }
+  template <class View>
+  Status check_input(const View& view) const { return plackett_luce::check_labels(metric, gain, view); }
 
   template <Real T>
   Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {

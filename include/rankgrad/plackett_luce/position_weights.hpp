@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <rankgrad/core/check_lists.hpp>
 #include <rankgrad/core/validate.hpp>
 #include <rankgrad/metric/gain_discount.hpp>
 
@@ -42,8 +43,20 @@ struct PositionWeight {
     return check_parameter("PositionWeight.tau", tau, 0);
   }
 
-  /// u[0 .. n) for a list of T; u in the workspace.
-  template <Real T>
+  /// What p_list_mle_raw() asks of a list, or of every list of a batch.
+  template <class View>
+  Status check_input(const View& view) const {
+    if (form != Form::p_list_mle_raw) return {};
+    constexpr std::size_t longest = sizeof(typename View::value_type) == 4 ? 120 : 500;
+    return check_each_list(view, [&](const auto& list) {
+      const std::size_t n = present_items(list);
+      if (n <= longest) return Status{};
+      return Status::error("rankgrad: list %llu has %zu items; 2^(n-k) - 1 overflows beyond %zu: use PositionWeight::p_list_mle()",
+                           number_of(list), n, longest);
+    });
+  }
+
+  /// u[0 .. n); u in the workspace.
   void fill(double* u, std::size_t n) const {
     using Pack = simd::Pack<double>;
     switch (form) {
@@ -55,8 +68,6 @@ struct PositionWeight {
         return;
       }
       case Form::p_list_mle_raw:
-        RANKGRAD_EXPECTS(n <= (sizeof(T) == 4 ? 120u : 500u),
-                         "2^(n-k) - 1 overflows for a list this long: use PositionWeight::p_list_mle()");
         for (std::size_t k = 0; k < n; ++k) u[k] = std::ldexp(1.0, static_cast<int>(n - 1 - k)) - 1;
         return;
       case Form::reciprocal: fill_discounts(Discount::reciprocal, 0, u, n); return;

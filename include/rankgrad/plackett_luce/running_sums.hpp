@@ -3,10 +3,12 @@
 #pragma once
 
 #include <rankgrad/simd/math.hpp>
+#include <rankgrad/simd/scan.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 namespace rankgrad::inline RANKGRAD_ABI::plackett_luce {
 
@@ -30,32 +32,72 @@ inline double sum_of(const double* x, std::size_t n) {
   simd::for_each_pack<double>(n, [&](std::size_t k, auto at) RANKGRAD_INLINE { total += at.load(x + k, 0.0); });
   return simd::sum(total);
 }
-/// sums[k] = x[k] + x[k+1] + ... + x[n-1]. Four chains, because one would wait for the latency of every addition.
+
+/// sum of log x[k], 2^-200 < x[k] < 2^200: mantissas are multiplied, exponents added, one logarithm is taken. Every
+/// product rounds by half a unit in the last place: absolute error at most n 2^-53. NaN does not show.
+inline double sum_of_logs(const double* x, std::size_t n) {
+  using Pack = simd::Pack<double>;
+  using I = simd::Pack<std::int64_t>;
+  constexpr std::size_t width = simd::lanes<double>, together = 4;   // 2^(4 * 200) is still a number
+  constexpr std::int64_t one = 0x3ff0000000000000, fraction = 0x000fffffffffffff;
+  Pack product(1.0);
+  I exponents(std::int64_t{0});
+  std::int64_t moves = 0;
+  const auto reduce = [&]() RANKGRAD_INLINE {
+    const I bits = simd::bit_cast<std::int64_t>(product);
+    exponents = exponents + (bits >> 52);
+    product = simd::bit_cast<double>((bits & I(fraction)) | I(one));
+    ++moves;
+  };
+  std::size_t k = 0;
+  for (; k + together * width <= n; k += together * width) {
+    product = product * ((simd::load(x + k) * simd::load(x + k + width)) *
+                         (simd::load(x + k + 2 * width) * simd::load(x + k + 3 * width)));
+    reduce();
+  }
+  simd::for_each_pack<double>(n - k, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+    product = product * at.load(x + k + i, 1.0);
+    reduce();
+  });
+  alignas(64) double mantissa[width];
+  alignas(64) std::int64_t exponent[width];
+  simd::store(mantissa, product);
+  simd::store(exponent, exponents);
+  double all = 1, sum = 0;
+  for (std::size_t l = 0; l < width; ++l) {
+    all *= mantissa[l];   // each below 2
+    sum += static_cast<double>(exponent[l] - 1023 * moves);
+  }
+  return 0.69314718055994530942 * sum + std::log(all);
+}
+
+/// sums[k] = x[k] + x[k+1] + ... + x[n-1]. x and sums in padded memory.
 inline void suffix_sums(const double* x, double* sums, std::size_t n) {
-  const std::size_t q = n / 4;
-  const auto quarter = [&](std::size_t c) { return sum_of(x + c * q, q); };
-  double s3 = 0;
-  for (std::size_t k = n; k-- > 4 * q;) sums[k] = s3 += x[k];   // what is left over belongs to the last quarter
-  double s2 = s3 + quarter(3), s1 = s2 + quarter(2), s0 = s1 + quarter(1);
-  for (std::size_t k = q; k-- > 0;) {
-    sums[k] = s0 += x[k];
-    sums[q + k] = s1 += x[q + k];
-    sums[2 * q + k] = s2 += x[2 * q + k];
-    sums[3 * q + k] = s3 += x[3 * q + k];
+  using Pack = simd::Pack<double>;
+  constexpr std::size_t width = simd::lanes<double>;
+  std::size_t k = n / width * width;
+  Pack below(0.0);
+  if (k < n) {
+    const Pack s = simd::suffix_sum(simd::load_n(x + k, n - k, 0.0));
+    simd::store(sums + k, s);
+    below = simd::first_everywhere(s);
+  }
+  while (k > 0) {
+    k -= width;
+    const Pack s = simd::suffix_sum(simd::load(x + k));
+    simd::store(sums + k, s + below);
+    below = below + simd::first_everywhere(s);
   }
 }
-/// sums[k] = x[0] + ... + x[k].
+/// sums[k] = x[0] + ... + x[k]. x and sums in padded memory.
 inline void prefix_sums(const double* x, double* sums, std::size_t n) {
-  const std::size_t q = n / 4;
-  const auto quarter = [&](std::size_t c) { return sum_of(x + c * q, q); };
-  double s0 = 0, s1 = quarter(0), s2 = s1 + quarter(1), s3 = s2 + quarter(2);
-  for (std::size_t k = 0; k < q; ++k) {
-    sums[k] = s0 += x[k];
-    sums[q + k] = s1 += x[q + k];
-    sums[2 * q + k] = s2 += x[2 * q + k];
-    sums[3 * q + k] = s3 += x[3 * q + k];
+  using Pack = simd::Pack<double>;
+  Pack above(0.0);
+  for (std::size_t k = 0; k < n; k += simd::lanes<double>) {
+    const Pack s = simd::prefix_sum(simd::load(x + k));
+    simd::store(sums + k, above + s);
+    above = above + simd::last_everywhere(s);
   }
-  for (std::size_t k = 4 * q; k < n; ++k) sums[k] = s3 += x[k];
 }
 
 }  // namespace rankgrad::plackett_luce

@@ -7,6 +7,7 @@
 #include <rankgrad/core/concepts.hpp>
 #include <rankgrad/plackett_luce/position_weights.hpp>
 #include <rankgrad/plackett_luce/scan.hpp>
+#include <rankgrad/simd/grade_order.hpp>
 #include <rankgrad/simd/ranking.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
@@ -29,6 +30,7 @@ struct WeightedTarget {
   const double* place = nullptr;          ///< c_k = u_k, the position weight, times the mean item weight of the group
   const double* item = nullptr;           ///< w_k = v_k, the item weight, times the mean position weight of the group
   double total = 0;                       ///< sum of c = sum of w
+  std::size_t ones = 0;                   ///< not 0: the first `ones` places and items weigh 1, the others 0
 };
 
 struct TargetOptions {
@@ -39,15 +41,28 @@ struct TargetOptions {
   std::uint64_t seed;
 };
 
-/// Groups of items with equal labels; leaves `starts` null if there are none of two or more.
+/// The scores in target order, and the groups of items with equal labels where they are wanted; `starts` stays null if
+/// there are none of two or more. Grades have been counted: their groups are known.
 template <Real T>
-void find_ties(Target& target, const T* labels, const std::uint32_t* order, Workspace& workspace) {
+void gather_target(Target& target, const ListView<T>& list, double inverse_temperature, bool tied, std::size_t grades,
+                   const std::uint32_t* order, std::uint32_t* starts, double* scores) {
   const std::size_t n = target.n;
-  std::uint32_t* starts = workspace.take<std::uint32_t>(n + 1);
-  std::size_t groups = 0;
-  for (std::size_t k = 0; k < n; ++k)
-    if (k == 0 || labels[order[k]] != labels[order[k - 1]]) starts[groups++] = static_cast<std::uint32_t>(k);
-  if (groups == n) return;
+  std::size_t groups = grades;
+  if (!tied || grades > 0) {
+    for (std::size_t k = 0; k < n; ++k) scores[k] = static_cast<double>(list.scores[order[k]]) * inverse_temperature;
+  } else {
+    T above = list.labels[order[0]];
+    starts[0] = 0;
+    groups = 1;
+    for (std::size_t k = 0; k < n; ++k) {   // without a branch: where the labels change, the number of groups moves on
+      const T label = list.labels[order[k]];
+      scores[k] = static_cast<double>(list.scores[order[k]]) * inverse_temperature;
+      starts[groups] = static_cast<std::uint32_t>(k);
+      groups += label != above;
+      above = label;
+    }
+  }
+  if (!tied || groups == n) return;
   starts[groups] = static_cast<std::uint32_t>(n);
   target.starts = starts;
   target.groups = groups;
@@ -58,41 +73,45 @@ void find_ties(Target& target, const T* labels, const std::uint32_t* order, Work
 template <Real T>
 WeightedTarget order_target(const ListView<T>& list, const TargetOptions& options, Workspace& workspace) {
   const std::size_t n = list.size();
+  constexpr std::size_t worth_counting = 16, most_grades = 32;
   std::uint32_t* order = workspace.take<std::uint32_t>(n);
-  for (std::size_t i = 0; i < n; ++i) order[i] = static_cast<std::uint32_t>(i);
-  if (options.ties == TargetTies::shuffled) Random(options.seed, list.index).shuffle(order, n);
-  simd::sort_descending(list.labels.data(), order, n, workspace);
+  std::uint32_t* starts = workspace.take<std::uint32_t>(std::max(n, most_grades) + 1);
+  const bool shuffled = options.ties == TargetTies::shuffled;
+  const std::size_t grades = shuffled || n < worth_counting ? 0 : simd::order_by_grade(list.labels.data(), n, order, starts);
+  if (grades == 0) {
+    for (std::size_t i = 0; i < n; ++i) order[i] = static_cast<std::uint32_t>(i);
+    if (shuffled) Random(options.seed, list.index).shuffle(order, n);
+    simd::sort_descending(list.labels.data(), order, n, workspace);
+  }
 
   double* scores = workspace.take<double>(n);
-  const double inverse_temperature = 1 / options.temperature;
-  for (std::size_t k = 0; k < n; ++k) scores[k] = static_cast<double>(list.scores[order[k]]) * inverse_temperature;
   Target target{n, scores, nullptr, n, options.ties == TargetTies::efron};
-  if (options.ties != TargetTies::stable && options.ties != TargetTies::shuffled)
-    find_ties(target, list.labels.data(), order, workspace);
+  gather_target(target, list, 1 / options.temperature, !shuffled && options.ties != TargetTies::stable, grades, order, starts, scores);
 
   double* place = workspace.take<double>(n);
-  options.position_weight.template fill<T>(place, n);
+  options.position_weight.fill(place, n);
   if (options.k != 0 && options.k < n) std::fill(place + options.k, place + n, 0.0);
-  const bool flat = options.position_weight.form == PositionWeight::Form::uniform && (options.k == 0 || options.k >= n);
-  const bool plain = list.weights.empty() && (flat || !target.starts);   // c = w
-  double* item = plain ? place : workspace.take<double>(n);
-  double total = 0;
-  if (plain) {
-    for (std::size_t k = 0; k < n; ++k) total += place[k];
-    return {target, order, place, item, total};
-  }
+  const std::size_t counted = options.k == 0 || options.k >= n ? n : options.k;
+  const bool uniform = options.position_weight.form == PositionWeight::Form::uniform;
+  if (list.weights.empty() && (!target.starts || (uniform && counted == n)))   // c = w
+    return {target, order, place, place, sum_of(place, n), uniform ? counted : 0};
+  bool ones = uniform && (!target.starts || counted == n);
+  double* item = workspace.take<double>(n);
   for (std::size_t g = 0; g < target.groups; ++g) {
     const std::size_t b = target.begin(g), e = target.end(g);
     double u = 0, v = 0;
-    for (std::size_t k = b; k < e; ++k) u += place[k], v += static_cast<double>(list.weight(order[k]));
+    for (std::size_t k = b; k < e; ++k) {
+      const double weight = static_cast<double>(list.weight(order[k]));
+      u += place[k], v += weight;
+      ones &= weight == 1;
+    }
     u /= static_cast<double>(e - b), v /= static_cast<double>(e - b);
     for (std::size_t k = b; k < e; ++k) {
       item[k] = static_cast<double>(list.weight(order[k])) * u;
       place[k] *= v;
-      total += place[k];
     }
   }
-  return {target, order, place, item, total};
+  return {target, order, place, item, sum_of(place, n), ones ? counted : 0};   // weights of 1 are no weights, to the bit
 }
 
 /// Does any place weigh something that is not in the group at the end?

@@ -1,0 +1,126 @@
+#include "support/catch.hpp"
+#include "support/lists.hpp"
+
+#include <rankgrad/core/workspace.hpp>
+#include <rankgrad/listwise/softmax_kernels.hpp>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace rg = rankgrad;
+namespace lw = rankgrad::listwise;
+
+namespace {
+
+enum class Path { registers, kept, recomputed };
+
+template <class T>
+struct Result {
+  rg::Contribution<T> part;
+  std::vector<T> gradient, curvature;
+};
+
+/// One path on one list; gradient and curvature start at 3, which the sink's contract keeps.
+template <class T>
+Result<T> run(Path path, const lw::Problem<T>& list, T scale, bool curved) {
+  Result<T> result{{}, std::vector<T>(list.n, T(3)), std::vector<T>(list.n, T(3))};
+  const rg::GradientSink<T> out{result.gradient.data(), curved ? result.curvature.data() : nullptr, scale};
+  rg::Workspace workspace;
+  const auto frame = workspace.frame();
+  const bool plain = !list.weights && !curved;
+  if (path == Path::registers)
+    result.part = plain ? lw::in_registers<true, false>(list, out) : lw::in_registers<false, false>(list, out);
+  else if (plain) result.part = lw::by_blocks<true>(list, out, path == Path::kept, workspace);
+  else result.part = lw::by_blocks<false>(list, out, path == Path::kept, workspace);
+  return result;
+}
+
+/// The definition, in long double.
+template <class T>
+void check(const Result<T>& got, const lw::Problem<T>& list, T scale, bool curved) {
+  const auto tau = 1 / static_cast<long double>(list.inverse_temperature);
+  long double top = -std::numeric_limits<long double>::infinity(), sum = 0, Y = 0, value = 0;
+  const auto score = [&](std::size_t i) { return static_cast<long double>(list.scores[i]) / tau; };
+  const auto target = [&](std::size_t i) {
+    return static_cast<long double>(list.targets[i]) * (list.weights ? static_cast<long double>(list.weights[i]) : 1);
+  };
+  for (std::size_t i = 0; i < list.n; ++i) top = std::max(top, score(i));
+  for (std::size_t i = 0; i < list.n; ++i) sum += std::exp(score(i) - top), Y += target(i);
+  for (std::size_t i = 0; i < list.n; ++i) value += target(i) * (std::log(sum) + top - score(i));
+  const long double unit = list.mean ? 1 / Y : 1, u = std::numeric_limits<T>::epsilon();
+  REQUIRE(got.part.valid);
+  CHECK(std::abs(static_cast<long double>(got.part.value) - unit * value) <= 20 * u * std::max(std::abs(unit * value), 1.0L));
+  long double worst = 0, worst_bend = 0;
+  for (std::size_t i = 0; i < list.n; ++i) {
+    const long double p = std::exp(score(i) - top) / sum, slope = static_cast<long double>(scale) * unit / tau;
+    const long double size = std::abs(slope) * (Y * p + target(i)) + 3;
+    worst = std::max(worst, std::abs(static_cast<long double>(got.gradient[i]) - 3 - slope * (Y * p - target(i))) / size);
+    const long double bend = curved ? slope / tau * Y * p * (1 - p) : 0;
+    worst_bend = std::max(worst_bend, std::abs(static_cast<long double>(got.curvature[i]) - 3 - bend) / (std::abs(bend) + 3));
+  }
+  CHECK(worst <= 100 * u);   // x of about 15 is rounded to some 20 u, and e^x with it
+  CHECK(worst_bend <= 100 * u);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("softmax: every path at every length around its borders", "[listwise]", float, double) {
+  using T = TestType;
+  constexpr std::size_t width = rg::simd::lanes<T>, block = 64 * width;
+  std::vector<std::size_t> lengths;
+  for (std::size_t n = 1; n <= 8 * width; ++n) lengths.push_back(n);
+  for (const std::size_t n : {8 * width + 1, block - 1, block, block + 1, 2 * block, 3 * block + 5}) lengths.push_back(n);
+  for (const std::size_t n : lengths) {
+    const auto list = test::make_list<T>(n, 5, {.spread = 3});
+    std::vector<T> weights(n), labels = list.labels;
+    labels[n / 2] = T(2);
+    for (std::size_t i = 0; i < n; ++i) weights[i] = T(0.25) * static_cast<T>(i % 5 + 1);
+    for (const bool weighted : {false, true})
+      for (const bool curved : {false, true}) {
+        lw::Problem<T> problem{list.scores.data(), labels.data(), weighted ? weights.data() : nullptr, n, 1 / 0.7};
+        problem.mean = curved != weighted;
+        INFO("n = " << n << ", weighted " << weighted << ", curved " << curved);
+        if (n <= 8 * width) check(run(Path::registers, problem, T(1.5), curved), problem, T(1.5), curved);
+        check(run(Path::kept, problem, T(1.5), curved), problem, T(1.5), curved);
+        check(run(Path::recomputed, problem, T(1.5), curved), problem, T(1.5), curved);
+      }
+  }
+}
+
+TEMPLATE_TEST_CASE("softmax: scores that rise from block to block move the sums", "[listwise]", float, double) {
+  using T = TestType;
+  const std::size_t n = 5 * 64 * rg::simd::lanes<T> + 3;
+  std::vector<T> scores(n), labels(n, T(1));
+  for (const T rise : {T(20), T(-20), T(2000)}) {   // the last: what came before a block vanishes beside it
+    for (std::size_t i = 0; i < n; ++i) scores[i] = rise * static_cast<T>(i) / static_cast<T>(n);
+    const lw::Problem<T> problem{scores.data(), labels.data(), nullptr, n, 1.0};
+    for (const Path path : {Path::kept, Path::recomputed}) check(run(path, problem, T(1), true), problem, T(1), true);
+  }
+}
+
+TEMPLATE_TEST_CASE("softmax: NaN shows in every path, wherever it stands, and no signal writes nothing", "[listwise]", float, double) {
+  using T = TestType;
+  const std::size_t short_one = 8 * rg::simd::lanes<T> - 1, long_one = 130 * rg::simd::lanes<T> + 1;
+  for (const Path path : {Path::registers, Path::kept, Path::recomputed}) {
+    const std::size_t n = path == Path::registers ? short_one : long_one;
+    std::vector<T> scores(n, T(1)), labels(n, T(0)), negative(n, T(-1));
+    lw::Problem<T> problem{scores.data(), labels.data(), nullptr, n, 1.0};
+    for (const auto* targets : {&labels, &negative}) {
+      problem.targets = targets->data();
+      const auto nothing = run(path, problem, T(1), true);
+      CHECK_FALSE(nothing.part.valid);
+      CHECK(nothing.gradient == std::vector<T>(n, T(3)));
+      CHECK(nothing.curvature == std::vector<T>(n, T(3)));
+    }
+    labels[n / 3] = T(1);
+    problem.targets = labels.data();
+    for (std::size_t i = 0; i < n; i += 7) {
+      scores[i] = std::numeric_limits<T>::quiet_NaN();
+      const auto got = run(path, problem, T(1), false);
+      CHECK(std::isnan(got.part.value));
+      CHECK(std::isnan(got.gradient[i]));
+      scores[i] = T(1);
+    }
+  }
+}
