@@ -87,7 +87,7 @@ Contribution<T> in_registers(const Problem<T>& list, const GradientSink<T>& out)
   const auto exponentials = [&](const T* from, double scale, Pack<T>(&x)[packs], Pack<T>(&e)[packs]) RANKGRAD_INLINE {
     each([&](auto k, const auto& at) RANKGRAD_INLINE { x[k] = at.load(from + k() * width, from[0]); });
     Pack<T> top[2] = {x[0], x[last]};
-    unrolled<last>([&](auto k) RANKGRAD_INLINE { top[k % 2] = max(x[k], top[k % 2]); });
+    unrolled<last>([&](auto k) RANKGRAD_INLINE { top[k() % 2] = max(x[k], top[k() % 2]); });
     const Pack<T> highest = highest_everywhere(max(top[0], top[1])), tau(static_cast<T>(scale));
     each([&](auto k, const auto& at) RANKGRAD_INLINE {
       x[k] = (x[k] - highest) * tau;
@@ -110,9 +110,9 @@ Contribution<T> in_registers(const Problem<T>& list, const GradientSink<T>& out)
   exponentials(list.scores, list.inverse_temperature, x, e);
   Pack<T> S = e[0], Y = t[0], tx = t[0] * x[0];
   unrolled<last>([&](auto k) RANKGRAD_INLINE {
-    S = S + e[k + 1];
-    Y = Y + t[k + 1];
-    tx = fma(t[k + 1], x[k + 1], tx);
+    S = S + e[k() + 1];
+    Y = Y + t[k() + 1];
+    tx = fma(t[k() + 1], x[k() + 1], tx);
   });
   const ThreeSums<T> lane = three_sums(S, Y, tx);
   if (!(lane.b > T(0))) return {};
