@@ -9,6 +9,7 @@
 #include <rankgrad/core/batch_evaluator.hpp>
 #include <rankgrad/curriculum/curriculum.hpp>
 #include <rankgrad/exec/threads.hpp>
+#include <rankgrad/listwise/approx_ndcg.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/metric/ndcg.hpp>
 #include <rankgrad/pairwise/hinge.hpp>
@@ -80,6 +81,7 @@ void with_loss(std::string_view name, const Use& use) {
   take("pointwise/mean_squared_error", rg::MeanSquaredError{});
   take("listwise/softmax", rg::Softmax{});
   take("listwise/listnet", rg::ListNet{});
+  take("listwise/approx_ndcg", rg::ApproxNdcg{.temperature = 1});
   take("plackett_luce/listmle", rg::ListMle{.ties = rg::TargetTies::stable});
   take("pairwise/ranknet", rg::RankNet{});
   take("pairwise/hinge", rg::Hinge{});
@@ -133,6 +135,8 @@ void append_all_pairs(std::string_view loss, Methods<Lists<T>>& methods) {
   add("pairwise/ranknet", rg::Normalize::mean, false, uniform);
   add("auc/mann_whitney_logistic", rg::Normalize::mean, true, uniform);
   add("pairwise/lambdarank", rg::Normalize::sum, false, by_ndcg);
+  if (loss == "listwise/approx_ndcg")
+    methods.push_back({"simd_brute", call<T>(rg::ApproxNdcg{.temperature = 1, .path = rg::listwise::RankPath::pairs}), longest_for_pairs});
 }
 
 /// Scores and labels read, a gradient written, nothing computed: what no list loss can beat.

@@ -72,6 +72,7 @@ Table<T> make_table() {
   add("pointwise/mean_squared_error", MeanSquaredError{});
   add("listwise/softmax", Softmax{});
   add("listwise/listnet", ListNet{});
+  add("listwise/approx_ndcg", ApproxNdcg{}, longest_for_pairs<T>);
   add("plackett_luce/listmle", ListMle{});
   add_pairs<T, Logistic>(table, "pairwise/ranknet");
   add_pairs<T, Hinge>(table, "pairwise/hinge");

@@ -157,4 +157,39 @@ struct Ndcg {
   }
 };
 
+/// ApproxNDCG at temperature 1: the sigmoids of a row for its rank, and again for its pulls on all others.
+struct ApproxNdcg {
+  std::vector<double> gains;
+
+  template <class T>
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
+    const std::size_t n = list.size();
+    std::fill_n(gradient, n, T(0));
+    gains.clear();
+    for (const T y : list.labels) gains.push_back(std::exp2(static_cast<double>(y)) - 1);
+    std::sort(gains.begin(), gains.end(), std::greater<>());
+    double ideal = 0, total = 0;
+    for (std::size_t r = 0; r < n; ++r) ideal += gains[r] / std::log2(2 + static_cast<double>(r));
+    if (!(ideal > 0)) return {};
+    const auto sigmoid = [&](std::size_t j, std::size_t i) { return T(1) / (T(1) + std::exp(list.scores[i] - list.scores[j])); };
+    for (std::size_t i = 0; i < n; ++i) {
+      const double gain = (std::exp2(static_cast<double>(list.labels[i])) - 1) / ideal;
+      if (gain == 0) continue;
+      double rank = 0.5;
+      for (std::size_t j = 0; j < n; ++j) rank += static_cast<double>(sigmoid(j, i));
+      const double y = 1 + rank, log = std::log(y);
+      total -= gain * std::log(2.0) / log;
+      const T c = static_cast<T>(gain * std::log(2.0) / (y * log * log));
+      T own = 0;
+      for (std::size_t j = 0; j < n; ++j) {
+        const T s = sigmoid(j, i), pull = j == i ? T(0) : c * s * (T(1) - s);
+        gradient[j] += pull;
+        own += pull;
+      }
+      gradient[i] -= own;
+    }
+    return total;
+  }
+};
+
 }  // namespace bench::RANKGRAD_TWINS

@@ -37,6 +37,7 @@ class Bars {
     listwise();
     pairs();
     near_linear();
+    smooth_ranks();
     sorted();
     peers();
     builds();
@@ -114,6 +115,11 @@ class Bars {
     const std::string lambdarank = "pairwise/lambdarank/float";
     at_least("LambdaRank without cut-off, n = 1e5, over SIMD brute force (extrapolated)", 50, over_brute(lambdarank, "100000"));
     at_most("LambdaRank, n = 1e5, curvature, times plain", 1.35, own("variant/lambdarank_curvature/float", n) / own(lambdarank, n));
+  }
+
+  void smooth_ranks() {
+    const std::string loss = "listwise/approx_ndcg/float";
+    at_least("ApproxNDCG, n = 1e4, over own brute force", 400, problem(loss, "10000").time("simd_brute") / own(loss, "10000"));
   }
 
   void sorted() {
