@@ -161,11 +161,11 @@ bool make_runs(const Loss& loss, const ListView<T>& list, const Grades<T>& grade
   for (std::size_t g = 0; g < runs.grades; ++g)
     for (std::size_t h = 0; h < runs.grades; ++h) runs.gap[g][h] = std::abs(runs.gain[g] - runs.gain[h]);
 
-  runs.scores = workspace.take<T>(n, T(0));
-  runs.places = workspace.take<T>(n, T(0));
-  runs.discounts = workspace.take<T>(n, T(0));
+  runs.scores = workspace.take<T>(n);
+  runs.places = workspace.take<T>(n);
+  runs.discounts = workspace.take<T>(n);
   runs.exact_discounts = workspace.take<double>(n);
-  runs.weights = list.weights.empty() ? nullptr : workspace.take<T>(n, T(0));
+  runs.weights = list.weights.empty() ? nullptr : workspace.take<T>(n);
   runs.slopes = workspace.take<T>(n, T(0));
   runs.bends = with_bends ? workspace.take<T>(n, T(0)) : nullptr;
   runs.item = workspace.take<std::uint32_t>(n);
@@ -174,19 +174,26 @@ bool make_runs(const Loss& loss, const ListView<T>& list, const Grades<T>& grade
     const auto frame = workspace.frame();
     std::uint32_t* order = workspace.take<std::uint32_t>(n);
     rank_order(list, loss.ties, loss.seed, order, workspace);
+    struct Carried {   // side by side: one visit to memory per item, not two
+      T score;
+      std::uint8_t grade;
+    };
+    Carried* carried = workspace.take<Carried>(n);
+    for (std::size_t i = 0; i < n; ++i) carried[i] = {list.scores[i], grades.of_item[i]};
     std::uint32_t next[max_grades];
     for (std::size_t g = 0; g < runs.grades; ++g) next[g] = grades.begin[g];
     for (std::size_t r = 0; r < n; ++r) {
       const std::uint32_t item = order[r];
-      const std::uint8_t g = grades.of_item[item];
+      const auto [score, g] = carried[item];
       const std::uint32_t z = next[g]++;
       runs.grade_of_rank[r] = g;
       runs.item[z] = item;
-      runs.scores[z] = list.scores[item];
+      runs.scores[z] = score;
       runs.exact_discounts[z] = by_rank[r];
-      if (runs.weights) runs.weights[z] = list.weights[item];
     }
   }
+  if (runs.weights)
+    for (std::size_t z = 0; z < n; ++z) runs.weights[z] = list.weights[runs.item[z]];
   runs.pair_weight = pair_weight(grades, list);
   return runs.pair_weight > 0;
 }

@@ -162,7 +162,6 @@ template <class T>
 struct Scratch {
   Moments<T>*own, *other;
   Far<T>* far;
-  T* leaf = nullptr;
 };
 
 /// What every bin feels from the bins above it (down) or below it. Returns the loss between bins on the way down.
