@@ -2,6 +2,7 @@
 #include "support/lists.hpp"
 
 #include <rankgrad/auc/mann_whitney.hpp>
+#include <rankgrad/core/evaluate.hpp>
 #include <rankgrad/pairwise/near_linear/logistic.hpp>
 #include <rankgrad/pairwise/pairwise_softmax.hpp>
 
@@ -191,4 +192,124 @@ TEMPLATE_TEST_CASE("near-linear pairs: every path against the definition", "[nea
                                                     << ", curvature " << over_all.curvature);
   CHECK(compared[0] > 50);
   CHECK(compared[1] == static_cast<int>(stress_set().size()));
+}
+
+TEMPLATE_TEST_CASE("near-linear pairs: what is left to the pairs", "[near_linear]", float, double) {
+  using T = TestType;
+  const auto list = make<T>({.n = 500, .spread = 2, .weights = true}, 3);
+  std::vector<T> gradient(500, T(7));
+  rg::Workspace workspace;
+  const auto run = [&](const test::OwnedList<T>& l, double sigma, Target target, Path path) {
+    return near_linear::logistic<T>(l.view(), sigma, target, rg::Normalize::mean, {gradient.data(), nullptr, T(1)}, workspace, path).has_value();
+  };
+  for (const Path path : {Path::registers, Path::sorted}) {
+    for (const double wild : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()})
+      for (const std::size_t at : {std::size_t{0}, std::size_t{250}, std::size_t{499}}) {
+        auto broken = list;
+        broken.scores[at] = static_cast<T>(wild);
+        CHECK_FALSE(run(broken, 1, Target::two_classes, path));
+      }
+    auto real = list;
+    real.labels[77] = T(0.5);
+    CHECK_FALSE(run(real, 1, Target::graded, path));
+    real.labels[77] = T(40);
+    CHECK_FALSE(run(real, 1, Target::graded, path));
+    CHECK_FALSE(run(list, 1e-60, Target::two_classes, sizeof(T) == 4 ? path : Path::pairs));
+    auto far = list;
+    far.scores[5] = std::numeric_limits<T>::max() / 2;
+    CHECK_FALSE(run(far, 0.3, Target::two_classes, path));
+    auto one_class = list;
+    std::fill(one_class.labels.begin(), one_class.labels.end(), T(2));
+    CHECK_FALSE(run(one_class, 1, Target::graded, path));
+  }
+  CHECK_FALSE(run(list, 1, Target::two_classes, Path::pairs));
+  auto wide = list;
+  wide.scores[0] = T(1000);
+  CHECK_FALSE(run(wide, 1, Target::two_classes, Path::registers));   // more bins than a register table holds
+  for (const T g : gradient) CHECK(g == T(7));
+}
+
+TEMPLATE_TEST_CASE("near-linear pairs: through the losses", "[near_linear]", float, double) {
+  using T = TestType;
+  const double bar = sizeof(T) == 4 ? 4e-6 : 1e-12;   // the pairs, too, may be chosen: they round each difference
+  rg::Workspace workspace;
+  const auto check = [&](const auto& loss, const Stress& stress, Target target, double sigma) {
+    const auto list = make<T>(stress, 9);
+    std::vector<T> gradient(stress.n), curvature(stress.n);
+    const T value = rg::value_gradient_and_curvature(loss, list.view(), gradient, curvature, T(0), workspace);
+    const Defined expected = defined(list.view(), sigma, target, rg::Normalize::mean);
+    CHECK(std::abs(static_cast<double>(value) - static_cast<double>(expected.value)) <= bar * static_cast<double>(expected.value));
+    CHECK(worst(gradient, expected.gradient) <= bar);
+    CHECK(worst(curvature, expected.curvature) <= bar);
+    const std::size_t growths = workspace.growths();
+    CHECK(rg::value_gradient_and_curvature(loss, list.view(), gradient, curvature, T(0), workspace) == value);
+    CHECK(workspace.growths() == growths);   // warm
+  };
+  for (const double spread : {1.0, 30.0, 3000.0}) {
+    check(rg::MannWhitney{.temperature = 0.7}, {.n = 1100, .spread = spread, .weights = true}, Target::two_classes, 1 / 0.7);
+    check(rg::RankNet{.sigma = 1.3}, {.n = 900, .spread = spread, .grades = 5}, Target::graded, 1.3);
+    check(rg::PairwiseCrossEntropy{}, {.n = 800, .spread = spread, .grades = 3, .weights = true}, Target::graded, 1.0);
+  }
+  // Labels -1 and 1, and a NaN that must be seen.
+  auto list = make<T>({.n = 1000, .spread = 2}, 5);
+  auto signs = list;
+  for (T& y : signs.labels) y = T(2) * y - T(1);
+  std::vector<T> a(1000), b(1000);
+  CHECK(rg::value_and_gradient(rg::RankNet{}, signs.view(), a) == rg::value_and_gradient(rg::RankNet{}, list.view(), b));
+  CHECK(a == b);
+  list.scores[17] = std::numeric_limits<T>::quiet_NaN();
+  CHECK_FALSE(rg::is_finite(rg::value_and_gradient(rg::MannWhitney{}, list.view(), a)));
+  CHECK_FALSE(rg::is_finite(a[17]));
+}
+
+TEMPLATE_TEST_CASE("near-linear pairs: more than one piece, and far more bins than items", "[near_linear]", float, double) {
+  using T = TestType;
+  // Two values of the score, many times: the definition is a sum of four terms.
+  const std::size_t n = 3 * near_linear::piece_size + 77;
+  for (const double far : {1.0, 2e6})
+    for (const Path path : {Path::registers, Path::sorted}) {
+      test::OwnedList<T> list;
+      double count[2][2] = {};   // [label][score]
+      rg::Random random(4, 1);
+      for (std::size_t i = 0; i < n; ++i) {
+        const std::size_t y = random.below(2), high = random.below(3) == 0;
+        list.scores.push_back(static_cast<T>(high ? far : 0.25));
+        list.labels.push_back(static_cast<T>(y));
+        ++count[y][high];
+      }
+      const double score[2] = {0.25, far}, pairs = (count[0][0] + count[0][1]) * (count[1][0] + count[1][1]);
+      double expected = 0, slope[2][2] = {};
+      for (const std::size_t p : {0u, 1u})
+        for (const std::size_t q : {0u, 1u}) {
+          const double x = score[p] - score[q], e = std::exp(-std::abs(x)), f = (x < 0 ? 1 : e) / (1 + e);
+          expected += count[1][p] * count[0][q] * (std::max(-x, 0.0) + std::log1p(e)) / pairs;
+          slope[1][p] -= count[0][q] * f / pairs;
+          slope[0][q] += count[1][p] * f / pairs;
+        }
+      std::vector<T> gradient(n);
+      rg::Workspace workspace;
+      const auto got = near_linear::logistic<T>(list.view(), 1, Target::two_classes, rg::Normalize::mean, {gradient.data(), nullptr, T(1)}, workspace, path);
+      REQUIRE(got.has_value() == (path == Path::sorted || far < 10));
+      if (!got) continue;
+      const double bar = sizeof(T) == 4 ? 1e-6 : 1e-12, top = std::max(std::abs(slope[1][0]), std::abs(slope[0][1]));
+      CHECK(std::abs(static_cast<double>(got->value) - expected) <= bar * expected);
+      double error = 0;
+      for (std::size_t i = 0; i < n; ++i)
+        error = std::max(error, std::abs(static_cast<double>(gradient[i]) - slope[list.labels[i] > T(0)][list.scores[i] != T(0.25)]));
+      CHECK(error <= bar * top);
+    }
+}
+
+TEST_CASE("near-linear pairs: the choice follows the costs", "[near_linear]") {
+  for (const double n : {40.0, 200.0, 1e3, 1e5, 1e6})
+    for (const double span : {1.0, 5.0, 16.0, 17.0, 100.0, 1e4}) {
+      const near_linear::Shape shape{n, n * n / 4, 2, span, false};
+      const Path chosen = near_linear::choose<float>(shape);
+      for (const Path other : {Path::pairs, Path::registers, Path::sorted})
+        if (other != Path::registers || near_linear::fits_registers(shape))
+          CHECK(near_linear::predicted<float>(chosen, shape) <= near_linear::predicted<float>(other, shape));
+      if (span > 16) CHECK(chosen != Path::registers);
+    }
+  CHECK(near_linear::choose<float>({1e6, 2.5e11, 2, 7, false}) != Path::pairs);
+  CHECK(near_linear::choose<float>({32, 256, 2, 32, false}) == Path::pairs);
 }

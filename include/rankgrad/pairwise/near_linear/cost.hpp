@@ -1,9 +1,8 @@
 // rankgrad/pairwise/near_linear/cost.hpp: which way to the all-pairs logistic loss is the fastest, predicted.
 // SPDX-License-Identifier: MIT
 //
-// Linear models in what is known before the work starts. The coefficients are fits to measured times, in nanoseconds on
-// one machine; only their ratios matter for the choice. Refit them where a kernel changes: bench/near_linear.cpp prints
-// the times and the features.
+// Linear models in what is known before the work starts. The coefficients are fits to times measured on one machine;
+// only their ratios matter for the choice. All of them stand in Costs: refit them there where a kernel changes.
 #pragma once
 
 #include <rankgrad/pairwise/near_linear/moments.hpp>
@@ -23,41 +22,40 @@ struct Shape {
   bool weighted = false;
 };
 
-/// nanoseconds = fixed + per_item * items + per_pair * pairs + ...
+/// Nanoseconds: of the pairs, for each pair and item; of registers, for each item, and each item and bin or class; of
+/// sorting, for each item; of the grid step, for each bin with items and pair of classes next to each other, twice.
+/// AVX-512 is fitted; the others are scaled from it by the measured ratios of single kernels.
 template <Real T>
 struct Costs {
+  static constexpr bool narrow = sizeof(T) == 4;
 #if defined(__AVX512F__)
-  static constexpr double pair = sizeof(T) == 4 ? 0.45 : 1.9, pair_item = sizeof(T) == 4 ? 8 : 9;
-  static constexpr double registers_item = sizeof(T) == 4 ? 0.8 : 2.6, registers_item_bin = sizeof(T) == 4 ? 0.07 : 0.2;
-  static constexpr double sorted_item = sizeof(T) == 4 ? 3.0 : 5.5;
-  static constexpr double bin = sizeof(T) == 4 ? 120 : 350;
+  static constexpr double pair = narrow ? 0.46 : 1.15, pair_item = 12;
+  static constexpr double registers_item = narrow ? 1.0 : 3.2, registers_item_bin = narrow ? 0.09 : 0.3;
+  static constexpr double sorted_item = narrow ? 3.2 : 4.8, bin = narrow ? 70 : 290;
 #elif defined(__AVX2__)
-  static constexpr double pair = sizeof(T) == 4 ? 0.8 : 3.5, pair_item = sizeof(T) == 4 ? 8 : 9;
-  static constexpr double registers_item = sizeof(T) == 4 ? 1.2 : 9, registers_item_bin = sizeof(T) == 4 ? 0.1 : 0.5;
-  static constexpr double sorted_item = sizeof(T) == 4 ? 3.3 : 7.5;
-  static constexpr double bin = sizeof(T) == 4 ? 150 : 450;
+  static constexpr double pair = narrow ? 0.9 : 2.4, pair_item = 12;
+  static constexpr double registers_item = narrow ? 1.4 : 12, registers_item_bin = narrow ? 0.13 : 0.6;
+  static constexpr double sorted_item = narrow ? 3.7 : 7.5, bin = narrow ? 100 : 400;
 #else
-  static constexpr double pair = sizeof(T) == 4 ? 3 : 7, pair_item = 10;
+  static constexpr double pair = narrow ? 3 : 7, pair_item = 12;
   static constexpr double registers_item = 30, registers_item_bin = 3;
-  static constexpr double sorted_item = sizeof(T) == 4 ? 6 : 12;
-  static constexpr double bin = sizeof(T) == 4 ? 400 : 1000;
+  static constexpr double sorted_item = narrow ? 7 : 14, bin = narrow ? 200 : 800;
 #endif
-  static constexpr double fixed = 150;
+  static constexpr double fixed = 400;
 };
 
 /// How many cells the register tables hold, and how many bins a pack is compressed for.
-template <Real T>
-inline constexpr std::size_t max_register_cells = 64;
-inline constexpr std::size_t max_register_bins = 16;
+inline constexpr std::size_t max_register_cells = 64, max_register_bins = 16, max_register_classes = 8;
 
 inline bool fits_registers(const Shape& shape) {
-  return shape.span <= static_cast<double>(max_register_bins) && shape.classes <= 8 && shape.span * shape.classes <= 64;
+  return shape.span <= static_cast<double>(max_register_bins) && shape.classes <= static_cast<double>(max_register_classes) &&
+         shape.span * shape.classes <= static_cast<double>(max_register_cells);
 }
 
 template <Real T>
 double predicted(Path path, const Shape& shape) {
   using C = Costs<T>;
-  const double occupied = std::min(shape.span, shape.items);
+  const double occupied = shape.span * shape.items / (shape.span + shape.items);   // at most either
   const double grid = C::fixed + C::bin * occupied * 2 * (shape.classes - 1);
   const double weights = shape.weighted ? 1.3 : 1;
   switch (path) {

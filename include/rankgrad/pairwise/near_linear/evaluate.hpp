@@ -13,7 +13,7 @@
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
 
 /// Packs worked on at once, so that their recurrences do not wait for each other.
-inline constexpr std::size_t together = 2;
+inline constexpr std::size_t together = 4;
 
 template <class T>
 struct Together {
@@ -168,11 +168,9 @@ void evaluate_sorted(const SortedPiece<T>& piece, std::size_t cells, const doubl
         two_series<T>(u, slope, curvature, a, [&](std::size_t k, std::size_t) RANKGRAD_INLINE { return Pack<T>(second[k]); });
       else slope = series<T>(u, a);
       const auto put = [&](T* to, const Together<T>& v) RANKGRAD_INLINE {   // what follows belongs to the next cell
-        if (left >= together * lanes<T>) {
-          for (std::size_t p = 0; p < together; ++p) store(to + i + p * lanes<T>, v.of[p]);
-        } else {
-          if (left >= lanes<T>) store(to + i, v.of[0]);
-          store_n(to + i + left / lanes<T> * lanes<T>, left % lanes<T>, v.of[left / lanes<T>]);
+        for (std::size_t p = 0; p < together; ++p) {
+          if (left >= (p + 1) * lanes<T>) store(to + i + p * lanes<T>, v.of[p]);
+          else if (left > p * lanes<T>) store_n(to + i + p * lanes<T>, left - p * lanes<T>, v.of[p]);
         }
       };
       put(piece.u, slope);

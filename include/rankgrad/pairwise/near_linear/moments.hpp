@@ -1,8 +1,8 @@
 // rankgrad/pairwise/near_linear/moments.hpp: the Chebyshev moments sum w T_k(u) of every cell.
 // SPDX-License-Identifier: MIT
 //
-// T_0 = 1, T_1 = u, T_k+1 = 2 u T_k - T_k-1 with lanes for items: two operations for each k and pack. Runs of at most
-// `run` items are summed in T, then moved to double: the error of a float sum does not grow with the list.
+// T_0 = 1, T_1 = u, T_k+1 = 2 u T_k - T_k-1 with lanes for items: two operations for each k and pack. Runs of a few
+// hundred items are summed in T, then moved to double: the error of a float sum does not grow with the list.
 //
 // The items of a cell must stand next to each other for that. Few bins (by_registers): each pack is compressed once for
 // each class, and each pack of one class once for each bin, into short buffers that stay in the first-level cache; the
@@ -15,9 +15,10 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
 
+/// How many items a cell collects before their moments are taken.
 inline constexpr std::size_t run = 256;
 
-/// Adds the moments of n <= run items to `sums`.
+/// Adds the moments of n items, one run, to `sums`.
 template <bool weighted, Real T>
 RANKGRAD_NOINLINE void add_moments(const T* u, const T* weights, std::size_t n, double* sums) {
   using namespace simd;
@@ -46,19 +47,22 @@ RANKGRAD_NOINLINE void add_moments(const T* u, const T* weights, std::size_t n, 
   for (std::size_t k = 0; k < m; ++k) sums[k] += wide_sum(sum[k]);
 }
 
-/// Buffers of by_registers for one piece.
+/// Buffers of by_registers, for one piece at a time. The items of a class wait until `batch` of them are there: loops
+/// of a constant length, for which the processor never guesses the end wrong.
 template <Real T>
 struct CompressBuffers {
-  static constexpr std::size_t group = 8 * simd::lanes<T>;      ///< a cell is looked at after this many items
-  static constexpr std::size_t block = 512;                     ///< items split by class at a time
-  static constexpr std::size_t split_size = block + 2 * simd::lanes<T>;
-  static constexpr std::size_t cell_size = run + group + 2 * simd::lanes<T>;
+  static constexpr std::size_t lanes = simd::lanes<T>, batch = 256;
+  static constexpr std::size_t class_size = 2 * batch + lanes;        ///< less than a batch waits, a batch comes
+  static constexpr std::size_t cell_size = run + batch + 2 * lanes;   ///< less than a run waits, a batch comes
 
-  T *split, *split_weights, *cell, *cell_weights;
+  T *scores, *weights;             ///< [class][class_size]
+  T *u, *bin;                      ///< [batch], of one class
+  T *cell_u, *cell_weights;        ///< [cell][cell_size]
 
   CompressBuffers(std::size_t classes, std::size_t bins, bool weighted, Workspace& workspace)
-      : split(workspace.take<T>(classes * split_size)), split_weights(weighted ? workspace.take<T>(classes * split_size) : nullptr),
-        cell(workspace.take<T>(classes * bins * cell_size)),
+      : scores(workspace.take<T>(classes * class_size, T(0))),
+        weights(weighted ? workspace.take<T>(classes * class_size, T(0)) : nullptr), u(workspace.take<T>(batch)),
+        bin(workspace.take<T>(batch)), cell_u(workspace.take<T>(classes * bins * cell_size)),
         cell_weights(weighted ? workspace.take<T>(classes * bins * cell_size) : nullptr) {}
 };
 
@@ -75,93 +79,106 @@ class CompressedPiece {
       : items_(items), grid_(grid), buffers_(buffers), sums_(sums), bins_(grid.bins.count) {}
 
   void add(std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; i += Buffers::block) {
-      const std::size_t stop = std::min(i + Buffers::block, end);
+    for (std::size_t i = begin; i < end; i += Buffers::batch) {
+      const std::size_t stop = std::min(i + Buffers::batch, end);
       split(i, stop);
-      for (std::size_t c = 0; c < items_.classes; ++c) distribute(c, stop == end);
+      for (std::size_t c = 0; c < items_.classes; ++c)
+        if (in_class_[c] >= Buffers::batch) distribute<true>(c, Buffers::batch);
     }
-    for (std::size_t cell = 0; cell < items_.classes * bins_; ++cell)
-      if (count_[cell]) drain(cell, count_[cell]);
+    for (std::size_t c = 0; c < items_.classes; ++c) distribute<false>(c, in_class_[c]);
+    for (std::size_t cell = 0; cell < items_.classes * bins_; ++cell) take_out(cell, in_cell_[cell]);
   }
 
  private:
   /// Closes up the items of each class.
   void split(std::size_t begin, std::size_t end) {
-    using namespace simd;
-    const auto body = [&](std::size_t i, auto at, std::uint32_t present) RANKGRAD_INLINE {
-      const Pack<T> s = at.load(items_.scores + i, T(0)), labels = at.load(items_.labels + i, T(0));
-      const Pack<T> w = weighted ? at.load(items_.weights + i, T(0)) : s;
-      if (items_.target == Target::two_classes) {
-        const std::uint32_t positive = lane_bits<T>(labels > Pack<T>(T(0))) & present;
-        append(0, s, w, positive ^ present);
-        append(1, s, w, positive);
-      } else {
-        const Pack<T> grade = items_.class_of(labels);
-        for (std::size_t c = 0; c < items_.classes; ++c)
-          append(c, s, w, lane_bits<T>(grade == Pack<T>(static_cast<T>(c))) & present);
-      }
-    };
-    std::size_t i = begin;
-    for (; i + lanes <= end; i += lanes) body(i, Whole<T>{}, first_bits<T>(lanes));
-    if (i < end) body(i, Part<T>{end - i}, first_bits<T>(end - i));
-  }
-  RANKGRAD_INLINE void append(std::size_t c, Pack<T> s, Pack<T> w, std::uint32_t bits) {
-    const std::size_t at = c * Buffers::split_size + split_count_[c];
-    simd::compress_store(buffers_.split + at, s, bits);
-    if constexpr (weighted) simd::compress_store(buffers_.split_weights + at, w, bits);
-    split_count_[c] += static_cast<std::uint32_t>(std::popcount(bits));
-  }
-
-  /// Moves the items of class c to the buffers of their bins; less than a pack waits for the next block unless `all`.
-  void distribute(std::size_t c, bool all) {
-    using namespace simd;
-    T* scores = buffers_.split + c * Buffers::split_size;
-    T* weights = weighted ? buffers_.split_weights + c * Buffers::split_size : nullptr;
-    const std::size_t n = split_count_[c];
-    std::size_t i = 0;
-    while (i + lanes <= n) {
-      for (const std::size_t stop = std::min(n, i + Buffers::group); i + lanes <= stop; i += lanes)
-        to_bins(c, scores + i, weights + i, first_bits<T>(lanes));
-      for (std::size_t b = 0; b < bins_; ++b)
-        if (count_[c * bins_ + b] >= run) drain(c * bins_ + b, run);
-    }
-    if (all) {
-      if (i < n) to_bins(c, scores + i, weights + i, first_bits<T>(n - i));
-      split_count_[c] = 0;
-      for (std::size_t b = 0; b < bins_; ++b)
-        if (count_[c * bins_ + b] >= run) drain(c * bins_ + b, run);
+    if (items_.target == Target::two_classes) {
+      std::size_t negatives = in_class_[0], positives = in_class_[1];
+      each_pack(begin, end, [&](Pack<T> s, Pack<T> label, Pack<T> w, std::uint32_t present) RANKGRAD_INLINE {
+        const std::uint32_t positive = simd::lane_bits<T>(label > Pack<T>(T(0))) & present;
+        append(0, s, w, positive ^ present, negatives);
+        append(1, s, w, positive, positives);
+      });
+      in_class_[0] = negatives;
+      in_class_[1] = positives;
     } else {
-      store(scores, load(scores + i));
-      if constexpr (weighted) store(weights, load(weights + i));
-      split_count_[c] = static_cast<std::uint32_t>(n - i);
+      each_pack(begin, end, [&](Pack<T> s, Pack<T> label, Pack<T> w, std::uint32_t present) RANKGRAD_INLINE {
+        const Pack<T> grade = items_.class_of(label);
+        Pack<T> number(T(0));
+        for (std::size_t c = 0; c < items_.classes; ++c, number += Pack<T>(T(1)))
+          append(c, s, w, simd::lane_bits<T>(grade == number) & present, in_class_[c]);
+      });
     }
   }
-  RANKGRAD_INLINE void to_bins(std::size_t c, const T* scores, const T* weights, std::uint32_t present) {
+  template <class Body>
+  RANKGRAD_INLINE void each_pack(std::size_t begin, std::size_t end, Body body) const {
     using namespace simd;
-    const Binned<T> x = bin_of<terms>(load(scores), grid_.scaling);
-    const Pack<T> local = x.bin - Pack<T>(grid_.first);
-    const Pack<T> w = weighted ? load(weights) : x.u;
-    for (std::size_t b = 0; b < bins_; ++b) {
-      const std::uint32_t bits = lane_bits<T>(local == Pack<T>(static_cast<T>(b))) & present;
-      const std::size_t cell = c * bins_ + b, at = cell * Buffers::cell_size + count_[cell];
-      compress_store(buffers_.cell + at, x.u, bits);
-      if constexpr (weighted) compress_store(buffers_.cell_weights + at, w, bits);
-      count_[cell] += static_cast<std::uint32_t>(std::popcount(bits));
-    }
+    std::size_t i = begin;
+    for (; i + lanes <= end; i += lanes)
+      body(load(items_.scores + i), load(items_.labels + i), weighted ? load(items_.weights + i) : Pack<T>(T(0)), first_bits<T>(lanes));
+    if (const std::size_t n = end - i; n > 0)
+      body(load_n(items_.scores + i, n, T(0)), load_n(items_.labels + i, n, T(0)),
+           weighted ? load_n(items_.weights + i, n, T(0)) : Pack<T>(T(0)), first_bits<T>(n));
+  }
+  RANKGRAD_INLINE void append(std::size_t c, Pack<T> s, Pack<T> w, std::uint32_t bits, std::size_t& count) const {
+    simd::compress_store(buffers_.scores + c * Buffers::class_size + count, s, bits);
+    if constexpr (weighted) simd::compress_store(buffers_.weights + c * Buffers::class_size + count, w, bits);
+    count += static_cast<std::size_t>(std::popcount(bits));
   }
 
-  /// Takes the first n items out of a buffer; at most two packs and a group can be left.
-  void drain(std::size_t cell, std::size_t n) {
+  /// Moves the first n items of class c to the buffers of their bins; `full`: n is the batch.
+  template <bool full>
+  RANKGRAD_NOINLINE void distribute(std::size_t c, std::size_t n) {
     using namespace simd;
-    T* u = buffers_.cell + cell * Buffers::cell_size;
-    T* w = weighted ? buffers_.cell_weights + cell * Buffers::cell_size : nullptr;
-    add_moments<weighted>(u, w, n, sums_ + cell * row<T>);
-    const std::size_t left = count_[cell] - n;
-    for (std::size_t i = 0; i < left; i += lanes) {
-      store(u + i, load(u + n + i));
-      if constexpr (weighted) store(w + i, load(w + n + i));
+    if constexpr (full) n = Buffers::batch;
+    T* scores = buffers_.scores + c * Buffers::class_size;
+    T* weights = weighted ? buffers_.weights + c * Buffers::class_size : nullptr;
+    for (std::size_t i = 0; i < n; i += lanes) {
+      const Binned<T> x = bin_of<terms>(load(scores + i), grid_.scaling);
+      store(buffers_.u + i, x.u);
+      store(buffers_.bin + i, x.bin - Pack<T>(grid_.first));
     }
-    count_[cell] = static_cast<std::uint32_t>(left);
+    Pack<T> number(T(0));
+    for (std::size_t b = 0; b < bins_; ++b, number += Pack<T>(T(1))) to_cell<full>(c * bins_ + b, number, weights, n);
+    const std::size_t left = in_class_[c] -= n;
+    for (std::size_t i = 0; i < left; i += lanes) {
+      store(scores + i, load(scores + n + i));
+      if constexpr (weighted) store(weights + i, load(weights + n + i));
+    }
+  }
+  template <bool full>
+  RANKGRAD_INLINE void to_cell(std::size_t cell, Pack<T> number, const T* weights, std::size_t n) {
+    using namespace simd;
+    T* to = buffers_.cell_u + cell * Buffers::cell_size;
+    T* to_weights = weighted ? buffers_.cell_weights + cell * Buffers::cell_size : nullptr;
+    const T *u = buffers_.u, *bin = buffers_.bin;
+    std::size_t count = in_cell_[cell];
+    const auto body = [&](std::size_t i, std::uint32_t present) RANKGRAD_INLINE {
+      const std::uint32_t bits = lane_bits<T>(load(bin + i) == number) & present;
+      compress_store(to + count, load(u + i), bits);
+      if constexpr (weighted) compress_store(to_weights + count, load(weights + i), bits);
+      count += static_cast<std::size_t>(std::popcount(bits));
+    };
+    if constexpr (full) {
+      for (std::size_t i = 0; i < Buffers::batch; i += lanes) body(i, first_bits<T>(lanes));
+    } else {
+      std::size_t i = 0;
+      for (; i + lanes <= n; i += lanes) body(i, first_bits<T>(lanes));
+      if (i < n) body(i, first_bits<T>(n - i));
+    }
+    in_cell_[cell] = count;
+    if (count >= run) take_out(cell, count / lanes * lanes);
+  }
+
+  /// Adds the first n items of a cell's buffer to its moments; less than a pack is left.
+  void take_out(std::size_t cell, std::size_t n) {
+    T* u = buffers_.cell_u + cell * Buffers::cell_size;
+    T* w = weighted ? buffers_.cell_weights + cell * Buffers::cell_size : nullptr;
+    if (n > 0) add_moments<weighted>(u, w, n, sums_ + cell * row<T>);
+    in_cell_[cell] -= n;
+    if (in_cell_[cell] == 0) return;
+    simd::store(u, simd::load(u + n));
+    if constexpr (weighted) simd::store(w, simd::load(w + n));
   }
 
   const Items<T>& items_;
@@ -169,7 +186,7 @@ class CompressedPiece {
   const Buffers& buffers_;
   double* sums_;
   const std::size_t bins_;
-  std::uint32_t split_count_[max_classes] = {}, count_[max_cells] = {};
+  std::size_t in_class_[max_classes] = {}, in_cell_[max_cells] = {};
 };
 
 /// A piece in the order of its cells.
