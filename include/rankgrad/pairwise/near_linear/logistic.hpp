@@ -12,6 +12,7 @@
 // O(n + bins) time with bins <= n, less than 64 bytes of scratch for each item.
 #pragma once
 
+#include <rankgrad/core/executor.hpp>
 #include <rankgrad/core/gradient_sink.hpp>
 #include <rankgrad/pairwise/near_linear/cost.hpp>
 #include <rankgrad/pairwise/near_linear/evaluate.hpp>
@@ -78,6 +79,20 @@ struct Series {
         curvatures(curvature ? workspace.take<double>(cells * row<T>) : nullptr) {}
 };
 
+/// sum(piece, its sums, workspace) for every piece, then the sums of all added in order: one piece may run beside another.
+template <Real T, class Sum>
+void moments_of_pieces(std::size_t pieces, std::size_t cells, double* moments, Workspace& workspace, const Sum& sum) {
+  const auto frame = workspace.frame();
+  const std::size_t size = cells * row<T>;
+  double* parts = workspace.take<double>(pieces * size, 0.0);
+  for_each_piece(pieces, workspace, [&](std::size_t p, Workspace& own) {
+    const auto inner = own.frame();
+    sum(p, parts + p * size, own);
+  });
+  for (std::size_t p = 0; p < pieces; ++p)
+    for (std::size_t i = 0; i < size; ++i) moments[i] += parts[p * size + i];
+}
+
 /// The grid step, and the factors of the gradient and curvature by scores. False: no comparable pair has weight.
 struct Outcome {
   double value = 0, slope_factor = 0, curvature_factor = 0;
@@ -99,21 +114,16 @@ Outcome by_registers(const Items<T>& items, const Grid<T>& grid, double sigma, N
                      Workspace& workspace) {
   constexpr std::size_t m = Order<T>::m;
   const std::size_t cells = items.classes * grid.bins.count;
+  const std::size_t pieces = (items.n + piece_size - 1) / piece_size;
   const Series<T> series(cells, out.hess != nullptr, workspace);
-  {
-    const auto frame = workspace.frame();
-    const CompressBuffers<T> buffers(items.classes, grid.bins.count, items.weights != nullptr, workspace);
-    double* part = workspace.take<double>(cells * row<T>);
+  const auto end_of = [&](std::size_t p) { return std::min((p + 1) * piece_size, items.n); };
+  moments_of_pieces<T>(pieces, cells, series.moments, workspace, [&](std::size_t p, double* sums, Workspace& own) {
+    const CompressBuffers<T> buffers(items.classes, grid.bins.count, items.weights != nullptr, own);
     with_terms(grid.terms, [&](auto terms) {
-      for (std::size_t begin = 0; begin < items.n; begin += piece_size) {
-        std::fill_n(part, cells * row<T>, 0.0);
-        const std::size_t end = std::min(begin + piece_size, items.n);
-        if (items.weights) CompressedPiece<terms(), true, T>(items, grid, buffers, part).add(begin, end);
-        else CompressedPiece<terms(), false, T>(items, grid, buffers, part).add(begin, end);
-        for (std::size_t i = 0; i < cells * row<T>; ++i) series.moments[i] += part[i];
-      }
+      if (items.weights) CompressedPiece<terms(), true, T>(items, grid, buffers, sums).add(p * piece_size, end_of(p));
+      else CompressedPiece<terms(), false, T>(items, grid, buffers, sums).add(p * piece_size, end_of(p));
     });
-  }
+  });
   const Outcome outcome = act(grid, items.classes, series, sigma, normalize, static_cast<double>(out.scale), workspace);
   if (!outcome.valid) return outcome;
   const auto evaluate = [&]<std::size_t Cells>(std::integral_constant<std::size_t, Cells>) {
@@ -125,13 +135,13 @@ Outcome by_registers(const Items<T>& items, const Grid<T>& grid, double sigma, N
         if (bend) bend[k * Cells + c] = c < cells ? static_cast<T>(outcome.curvature_factor * series.curvatures[c * row<T> + k]) : T(0);
       }
     const RegisterTables<T> tables{slope, bend};
-    auto* block = workspace.take<EvaluationBlock<T>>(1);
-    *block = {};   // past the end of the list, too, there are cells of the tables
-    with_terms(grid.terms, [&](auto terms) {
-      for (std::size_t begin = 0; begin < items.n; begin += piece_size) {
-        const std::size_t end = std::min(begin + piece_size, items.n);
-        evaluate_piece<Cells, terms()>(items, grid, tables, begin, end, out.grad, out.hess, *block);
-      }
+    for_each_piece(pieces, workspace, [&](std::size_t p, Workspace& own) {
+      const auto frame = own.frame();
+      auto* block = own.take<EvaluationBlock<T>>(1);
+      *block = {};   // past the end of the list, too, there are cells of the tables
+      with_terms(grid.terms, [&](auto terms) {
+        evaluate_piece<Cells, terms()>(items, grid, tables, p * piece_size, end_of(p), out.grad, out.hess, *block);
+      });
     });
   };
   if (cells <= 16) evaluate(std::integral_constant<std::size_t, 16>{});
@@ -148,26 +158,26 @@ Outcome by_sorting(const Items<T>& items, const Grid<T>& grid, double sigma, Nor
   const Series<T> series(cells, out.hess != nullptr, workspace);
   T* u = workspace.take<T>(n);
   std::uint32_t *place = workspace.take<std::uint32_t>(n), *begins = workspace.take<std::uint32_t>(pieces * (cells + 2));
-  T* other = workspace.take<T>(std::min(n, size));
-  T* weights = items.weights ? workspace.take<T>(std::min(n, size)) : nullptr;
   const auto piece = [&](std::size_t p) { return SortedPiece<T>{u + p * size, place + p * size, begins + p * (cells + 2)}; };
   const auto length = [&](std::size_t p) { return std::min(size, n - p * size); };
-  with_terms(grid.terms, [&](auto terms) {
-    for (std::size_t p = 0; p < pieces; ++p) {
-      sort_piece<terms()>(items, grid, p * size, length(p), piece(p), other, weights);
-      if (weights) add_sorted<true>(piece(p), weights, cells, series.moments);
-      else add_sorted<false>(piece(p), weights, cells, series.moments);
-    }
+  moments_of_pieces<T>(pieces, cells, series.moments, workspace, [&](std::size_t p, double* sums, Workspace& own) {
+    T* other = own.take<T>(length(p));
+    T* weights = items.weights ? own.take<T>(length(p)) : nullptr;
+    with_terms(grid.terms, [&](auto terms) { sort_piece<terms()>(items, grid, p * size, length(p), piece(p), other, weights); });
+    if (weights) add_sorted<true>(piece(p), weights, cells, sums);
+    else add_sorted<false>(piece(p), weights, cells, sums);
   });
   const Outcome outcome = act(grid, items.classes, series, sigma, normalize, static_cast<double>(out.scale), workspace);
   if (!outcome.valid) return outcome;
-  for (std::size_t p = 0; p < pieces; ++p) {
+  for_each_piece(pieces, workspace, [&](std::size_t p, Workspace& own) {
+    const auto frame = own.frame();
+    T* bend = out.hess ? own.take<T>(length(p)) : nullptr;
     const auto run = out.hess ? evaluate_sorted<true, T> : evaluate_sorted<false, T>;
-    run(piece(p), cells, series.slopes, series.curvatures, outcome.slope_factor, outcome.curvature_factor, other);
-    const T* own = items.weights ? items.weights + p * size : nullptr;
-    collect(piece(p).place, piece(p).u, own, length(p), out.grad + p * size);
-    if (out.hess) collect(piece(p).place, other, own, length(p), out.hess + p * size);
-  }
+    run(piece(p), cells, series.slopes, series.curvatures, outcome.slope_factor, outcome.curvature_factor, bend);
+    const T* weights = items.weights ? items.weights + p * size : nullptr;
+    collect(piece(p).place, piece(p).u, weights, length(p), out.grad + p * size);
+    if (out.hess) collect(piece(p).place, bend, weights, length(p), out.hess + p * size);
+  });
   return outcome;
 }
 
