@@ -1,0 +1,54 @@
+// Lists that are large enough for several workers: the same bits on any number of them, among lists of every other size.
+#include "support/catch.hpp"
+#include "support/lists.hpp"
+
+#include <rankgrad/auc/mann_whitney.hpp>
+#include <rankgrad/core/batch_evaluator.hpp>
+#include <rankgrad/exec/threads.hpp>
+#include <rankgrad/listwise/softmax.hpp>
+#include <rankgrad/pairwise/ranknet.hpp>
+
+namespace rg = rankgrad;
+
+namespace {
+
+template <class T>
+test::OwnedBatch<T> batch_with(std::initializer_list<std::size_t> sizes, const test::ListOptions& options) {
+  test::OwnedBatch<T> batch;
+  std::uint64_t seed = 0;
+  for (const std::size_t n : sizes) {
+    const auto list = test::make_list<T>(n, ++seed, options);
+    for (std::size_t i = 0; i < n; ++i) batch.items.append(list, i);
+    batch.offsets.push_back(static_cast<std::uint32_t>(batch.items.size()));
+  }
+  return batch;
+}
+
+template <class T, class L>
+void check_on_teams(const L& loss, const rg::RaggedBatch<T>& view) {
+  std::vector<T> serial(view.items()), serial_curvature(view.items()), other(view.items(), T(7)), other_curvature(view.items(), T(7));
+  rg::BatchEvaluator<T> one;
+  const T value = one.with_curvature(loss, view, serial, serial_curvature, T(0));
+  for (const std::size_t workers : {2u, 5u}) {
+    const rg::exec::Threads pool(workers);
+    rg::BatchEvaluator<T> several;
+    CHECK(several.with_curvature(loss, view, other, other_curvature, T(0), rg::Reduction::mean, pool) == value);
+    CHECK(other == serial);
+    CHECK(other_curvature == serial_curvature);
+    CHECK(several(loss, view, other, rg::Reduction::mean, pool) == Approx(static_cast<double>(value)).epsilon(1e-6));
+  }
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("large lists give the same bits on any number of threads", "[core]", float, double) {
+  for (const double spread : {1.0, 40.0})   // few bins, many bins
+    for (const bool weights : {false, true}) {
+      INFO("spread " << spread << ", weights " << weights);
+      const auto batch = batch_with<TestType>({10, 40000, 0, 3, 50000, 100}, {.spread = spread, .weights = weights});
+      check_on_teams<TestType>(rg::RankNet{}, batch.view());
+      check_on_teams<TestType>(rg::MannWhitney{.temperature = 0.7}, batch.view());
+      check_on_teams<TestType>(rg::MannWhitney{.scope = rg::Scope::batch}, batch.view());
+      check_on_teams<TestType>(rg::Softmax{}, batch.view());
+    }
+}
