@@ -19,7 +19,7 @@
 #include <rankgrad/simd/exact.hpp>
 #include <rankgrad/simd/rows.hpp>
 
-#include <bit>
+#include <cmath>
 #include <limits>
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {

@@ -18,6 +18,8 @@
 #include <rankgrad/pairwise/near_linear/evaluate.hpp>
 #include <rankgrad/pairwise/near_linear/placement.hpp>
 
+#include <algorithm>
+#include <bit>
 #include <optional>
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
