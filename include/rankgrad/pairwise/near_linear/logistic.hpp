@@ -9,7 +9,8 @@
 // clusters cost nothing. docs/numerics.md derives the method and its errors: about 1e-7 relative in float, 1e-14 in
 // double, for the value, the gradient and the curvature.
 //
-// O(n + bins) time with bins <= n, less than 64 bytes of scratch for each item.
+// O(n + bins) time and scratch, bins <= n. A bin costs row<T> doubles for each class two or three times over, so less than
+// 64 bytes for each item unless bins hold but a few items each.
 #pragma once
 
 #include <rankgrad/core/executor.hpp>
