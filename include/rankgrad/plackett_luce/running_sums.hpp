@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <rankgrad/simd/math.hpp>
+#include <rankgrad/simd/log_of_product.hpp>
 #include <rankgrad/simd/scan.hpp>
 
 #include <algorithm>
@@ -33,42 +33,11 @@ inline double sum_of(const double* x, std::size_t n) {
   return simd::sum(total);
 }
 
-/// sum of log x[k], 2^-200 < x[k] < 2^200: mantissas are multiplied, exponents added, one logarithm is taken. Every
-/// product rounds by half a unit in the last place: absolute error at most n 2^-53. NaN does not show.
+/// sum of log x[k] for normal x[k] > 0, with one logarithm.
 inline double sum_of_logs(const double* x, std::size_t n) {
-  using Pack = simd::Pack<double>;
-  using I = simd::Pack<std::int64_t>;
-  constexpr std::size_t width = simd::lanes<double>, together = 4;   // 2^(4 * 200) is still a number
-  constexpr std::int64_t one = 0x3ff0000000000000, fraction = 0x000fffffffffffff;
-  Pack product(1.0);
-  I exponents(std::int64_t{0});
-  std::int64_t moves = 0;
-  const auto reduce = [&]() RANKGRAD_INLINE {
-    const I bits = simd::bit_cast<std::int64_t>(product);
-    exponents = exponents + (bits >> 52);
-    product = simd::bit_cast<double>((bits & I(fraction)) | I(one));
-    ++moves;
-  };
-  std::size_t k = 0;
-  for (; k + together * width <= n; k += together * width) {
-    product = product * ((simd::load(x + k) * simd::load(x + k + width)) *
-                         (simd::load(x + k + 2 * width) * simd::load(x + k + 3 * width)));
-    reduce();
-  }
-  simd::for_each_pack<double>(n - k, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    product = product * at.load(x + k + i, 1.0);
-    reduce();
-  });
-  alignas(64) double mantissa[width];
-  alignas(64) std::int64_t exponent[width];
-  simd::store(mantissa, product);
-  simd::store(exponent, exponents);
-  double all = 1, sum = 0;
-  for (std::size_t l = 0; l < width; ++l) {
-    all *= mantissa[l];   // each below 2
-    sum += static_cast<double>(exponent[l] - 1023 * moves);
-  }
-  return 0.69314718055994530942 * sum + std::log(all);
+  simd::LogOfProduct<double> sum;
+  simd::for_each_pack<double>(n, [&](std::size_t k, auto at) RANKGRAD_INLINE { sum.add(at.load(x + k, 1.0)); });
+  return sum.total();
 }
 
 /// sums[k] = x[k] + x[k+1] + ... + x[n-1]. x and sums in padded memory.

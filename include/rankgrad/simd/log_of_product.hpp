@@ -1,15 +1,12 @@
-// rankgrad/simd/log_of_product.hpp: sums of logarithms with hardly a logarithm.
+// rankgrad/simd/log_of_product.hpp: a sum of logarithms with hardly a logarithm.
 // SPDX-License-Identifier: MIT
 //
-//   sum log x_i        =  log of the product of the mantissas + ln 2 * the sum of the exponents
-//   sum log(1 + r_i)   =  log(1 + Q),  Q = prod (1 + r_i) - 1,  by  Q <- Q (1 + r) + r
+//   sum log x_i = log of the product of the mantissas + ln 2 * the sum of the exponents
 //
 // A product grows by less than a factor of 2 per step and is taken apart again before it overflows. The exponents are
 // put together as integers before ln 2 multiplies them, so that mantissas near 2 with exponent -1 (x_i just below 1) do
-// not cancel. All terms of Q are positive: it keeps its relative accuracy where 1 + r would round to 1.
-//
-// Error, per lane: sum log x_i within (number of terms / 2 + 2) epsilon in absolute terms, what rounding each x_i once
-// costs; sum log(1 + r_i) within as much, relative to the sum. An absent item is x = 1, or r = 0.
+// not cancel. Error, per lane: (number of terms / 2 + 2) epsilon in absolute terms, what rounding each x_i once costs. An
+// absent item is x = 1. Sums of log(1 + m) that must keep their relative accuracy: pairwise/log_product.hpp.
 #pragma once
 
 #include <rankgrad/simd/math.hpp>
@@ -58,37 +55,6 @@ class LogOfProduct {
 
   Pack<T> product_ = Pack<T>(T(1)), exponents_ = Pack<T>(T(0));
   double exponent_ = 0;
-  std::size_t steps_ = 0;
-};
-
-/// sum log(1 + r) over packs of 0 <= r <= 1.
-template <class T>
-class Log1pOfProduct {
- public:
-  RANKGRAD_INLINE void add(Pack<T> r) {
-    excess_ = fma(excess_, Pack<T>(T(1)) + r, r);
-    if (++steps_ == most_steps) fold();
-  }
-
-  double total() {
-    fold();
-    return total_;
-  }
-
- private:
-  static constexpr std::size_t most_steps = sizeof(T) == 4 ? 120 : 1000;
-
-  void fold() {
-    const Pack<T> one(T(1));
-    const auto large = excess_ > one;
-    const Pack<T> near = log1p_unit<T>(select(large, one, excess_)), far = log_positive<T>(select(large, excess_, one) + one);
-    total_ += wide_sum(select(large, far, near));
-    excess_ = Pack<T>(T(0));
-    steps_ = 0;
-  }
-
-  Pack<T> excess_ = Pack<T>(T(0));
-  double total_ = 0;
   std::size_t steps_ = 0;
 };
 
