@@ -282,10 +282,10 @@ TEST_CASE("ListMLE: NaN below the cut-off shows, too", "[plackett_luce]") {
 
 TEST_CASE("ListMLE: a value that is small beside the length of its list keeps its digits", "[plackett_luce]") {
   for (const double gap : {0.5, 5.0, 20.0, 45.0}) {
-    const std::vector<double> scores{2 * gap, gap, 0}, labels{2, 1, 0};
+    const std::vector<double> apart{2 * gap, gap, 0}, falling{2, 1, 0};
     const long double g = static_cast<long double>(gap);
     const long double expected = std::log1p(std::exp(-g) + std::exp(-2 * g)) + std::log1p(std::exp(-g));
-    CHECK(rg::value(rg::ListMle{}, rg::ListView<double>{.scores = scores, .labels = labels}) ==
+    CHECK(rg::value(rg::ListMle{}, rg::ListView<double>{.scores = apart, .labels = falling}) ==
           Approx(static_cast<double>(expected)).epsilon(1e-14));
   }
 }

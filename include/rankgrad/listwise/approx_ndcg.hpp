@@ -79,7 +79,7 @@ struct ApproxNdcg {
     constexpr std::size_t grades = 32;
     double gain_at[grades] = {};   // where labels are grades: their gains, and how many items have them
     std::size_t items_at[grades] = {};
-    bool graded = list.weights.empty();
+    bool graded = true;
     const double shift = gain_shift(gain, metric::highest_label(list, {}));
     for (std::size_t i = 0; i < list.size(); ++i) {
       const double label = static_cast<double>(list.labels[i]);
@@ -92,6 +92,7 @@ struct ApproxNdcg {
         g = metric::graded_gain(gain, label, shift);
         graded = false;
       }
+      graded = graded && list.weight(i) == T(1);
       g *= static_cast<double>(list.weight(i));
       if (!(g > 0)) continue;
       counted.items[counted.n] = static_cast<std::uint32_t>(i);
