@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Linear models in what is known before the work starts. The coefficients are fits to times measured on one machine;
-// only their ratios matter for the choice. All of them stand in Costs: refit them there where a kernel changes.
+// only their ratios matter for the choice. All of them stand in Costs: refit them there where a kernel changes
+// (bench/dispatch.cpp).
 #pragma once
 
 #include <rankgrad/pairwise/near_linear/moments.hpp>
@@ -22,26 +23,35 @@ struct Shape {
   bool weighted = false;
 };
 
-/// Nanoseconds: of the pairs, for each pair and item; of registers, for each item, and each item and bin or class; of
-/// sorting, for each item; of the grid step, for each bin with items and pair of classes next to each other, twice.
-/// AVX-512 is fitted; the others are scaled from it by the measured ratios of single kernels.
+/// Nanoseconds. pairs = fixed + per item + per pair (wide: where the scores are too far apart for the kernel without
+/// exponentials); registers = fixed + per item + per item and bin or class + per bin; sorted = fixed + per item + per bin,
+/// and per item where most bins are empty and must be left out. Bins with items count, twice for each pair of classes next
+/// to each other. Fitted by non-negative least squares on relative errors to what bench/dispatch.cpp measures, on a Zen 4.
 template <Real T>
 struct Costs {
   static constexpr bool narrow = sizeof(T) == 4;
 #if defined(__AVX512F__)
-  static constexpr double pair = narrow ? 0.46 : 1.15, pair_item = 12;
-  static constexpr double registers_item = narrow ? 1.0 : 3.2, registers_item_bin = narrow ? 0.09 : 0.3;
-  static constexpr double sorted_item = narrow ? 3.2 : 4.8, bin = narrow ? 70 : 290;
+  static constexpr double pairs_fixed = narrow ? 185 : 171, pair_item = narrow ? 3.2 : 3.6;
+  static constexpr double pair = narrow ? 0.17 : 0.317, wide_pair = narrow ? 0.744 : 2.4;
+  static constexpr double registers_fixed = narrow ? 298 : 279, registers_item = narrow ? 1.59 : 2.9;
+  static constexpr double registers_item_bin = narrow ? 0.092 : 0.496, registers_bin = narrow ? 83 : 179;
+  static constexpr double sorted_fixed = narrow ? 241 : 134, sorted_item = narrow ? 4.37 : 6.84;
+  static constexpr double bin = narrow ? 60 : 109, sparse_item = narrow ? 1.9 : 3.7;
 #elif defined(__AVX2__)
-  static constexpr double pair = narrow ? 0.9 : 2.4, pair_item = 12;
-  static constexpr double registers_item = narrow ? 1.4 : 12, registers_item_bin = narrow ? 0.13 : 0.6;
-  static constexpr double sorted_item = narrow ? 3.7 : 7.5, bin = narrow ? 100 : 400;
+  static constexpr double pairs_fixed = narrow ? 249 : 181, pair_item = narrow ? 4.1 : 5.0;
+  static constexpr double pair = narrow ? 0.251 : 0.448, wide_pair = narrow ? 1.16 : 3.3;
+  static constexpr double registers_fixed = narrow ? 340 : 349, registers_item = narrow ? 1.37 : 10.4;
+  static constexpr double registers_item_bin = narrow ? 0.276 : 0.409, registers_bin = narrow ? 74 : 180;
+  static constexpr double sorted_fixed = narrow ? 255 : 117, sorted_item = narrow ? 4.06 : 7.99;
+  static constexpr double bin = narrow ? 61 : 116, sparse_item = narrow ? 0.7 : 1.5;
 #else
-  static constexpr double pair = narrow ? 3 : 7, pair_item = 12;
-  static constexpr double registers_item = 30, registers_item_bin = 3;
-  static constexpr double sorted_item = narrow ? 7 : 14, bin = narrow ? 200 : 800;
+  static constexpr double pairs_fixed = narrow ? 295 : 269, pair_item = narrow ? 7.9 : 12.4;
+  static constexpr double pair = narrow ? 0.439 : 0.872, wide_pair = narrow ? 4.17 : 7;
+  static constexpr double registers_fixed = narrow ? 286 : 165, registers_item = narrow ? 4.52 : 16;
+  static constexpr double registers_item_bin = narrow ? 1.13 : 1.86, registers_bin = narrow ? 123 : 345;
+  static constexpr double sorted_fixed = narrow ? 226 : 149, sorted_item = narrow ? 6.85 : 20.4;
+  static constexpr double bin = narrow ? 91 : 196, sparse_item = narrow ? 2.0 : 6.3;
 #endif
-  static constexpr double fixed = 400;
 };
 
 /// How many cells the register tables hold, and how many bins a pack is compressed for.
@@ -56,13 +66,17 @@ template <Real T>
 double predicted(Path path, const Shape& shape) {
   using C = Costs<T>;
   const double occupied = shape.span * shape.items / (shape.span + shape.items);   // at most either
-  const double grid = C::fixed + C::bin * occupied * 2 * (shape.classes - 1);
+  const double bins = occupied * 2 * (shape.classes - 1);
   const double weights = shape.weighted ? 1.3 : 1;
+  const bool wide = 2 * shape.span > (C::narrow ? 174 : 1416);   // pairwise/min_form.hpp
   switch (path) {
     case Path::registers:
-      return grid + shape.items * weights * (C::registers_item + C::registers_item_bin * (shape.span + shape.classes));
-    case Path::sorted: return grid + shape.items * C::sorted_item + (shape.span > shape.items / 16 ? 8 * shape.items : 0.0);
-    default: return C::pair_item * shape.items + C::pair * shape.pairs;
+      return C::registers_fixed + C::registers_bin * bins +
+             shape.items * weights * (C::registers_item + C::registers_item_bin * (shape.span + shape.classes));
+    case Path::sorted:
+      return C::sorted_fixed + C::bin * bins +
+             shape.items * (C::sorted_item + (shape.span > shape.items / 16 ? C::sparse_item : 0.0));
+    default: return C::pairs_fixed + C::pair_item * shape.items + (wide ? C::wide_pair : C::pair) * shape.pairs;
   }
 }
 
