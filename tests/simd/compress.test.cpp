@@ -2,7 +2,7 @@
 
 #include <rankgrad/core/random.hpp>
 #include <rankgrad/simd/compress.hpp>
-#include <rankgrad/simd/four_sums.hpp>
+#include <rankgrad/simd/horizontal.hpp>
 #include <rankgrad/simd/widen.hpp>
 
 namespace rg = rankgrad;

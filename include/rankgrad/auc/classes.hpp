@@ -28,9 +28,9 @@ struct Classes {
   double pair_weight() const { return positive.weight * negative.weight; }
 };
 
-/// Cuts the list; within a class the items keep the order of `order`, a list of all items (null: that of the list).
+/// Cuts the list; within a class the items keep their order.
 template <Real S, Real T>
-Classes<S> split(const ListView<T>& list, double temperature, const std::uint32_t* order, Workspace& workspace) {
+Classes<S> split(const ListView<T>& list, double temperature, Workspace& workspace) {
   const std::size_t n = list.size();
   double centre = 0;
   const double share = 1 / static_cast<double>(n);
@@ -44,8 +44,7 @@ Classes<S> split(const ListView<T>& list, double temperature, const std::uint32_
                          workspace.take<double>(size, 0.0), workspace.take<double>(size, 0.0)};
   };
   Classes<S> classes{room(positives), room(negatives)};
-  for (std::size_t r = 0; r < n; ++r) {
-    const std::size_t i = order ? order[r] : r;
+  for (std::size_t i = 0; i < n; ++i) {
     if (!(list.weight(i) > T(0))) continue;
     ScoreClass<S>& part = list.labels[i] > T(0) ? classes.positive : classes.negative;
     part.scores[part.n] = static_cast<S>((static_cast<double>(list.scores[i]) - centre) / temperature);

@@ -16,7 +16,7 @@ Contribution<T> soft_partial_auc(const KlDro& dro, const MannWhitney& pairs, con
                                  Workspace& workspace) {
   checked_size(list);
   const auto frame = workspace.frame();
-  const auto classes = split<T>(list, pairs.temperature, nullptr, workspace);
+  const auto classes = split<T>(list, pairs.temperature, workspace);
   if (!(classes.pair_weight() > 0)) return {};
   const auto run = [&](const auto& phi) {
     return out.hess ? kl_dro<true>(phi, dro, classes, workspace) : kl_dro<false>(phi, dro, classes, workspace);

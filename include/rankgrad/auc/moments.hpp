@@ -225,7 +225,7 @@ Contribution<T> exponential(const ListView<T>& list, double temperature, Normali
   if (list.size() == 0) return {};
   const auto [centre, radius] = pairwise::centre_and_radius(list.scores.data(), list.size());
   if (radius / temperature <= reach) return exponential(list, centre, radius, temperature, normalize, out, workspace);
-  const auto classes = split<double>(list, temperature, nullptr, workspace);
+  const auto classes = split<double>(list, temperature, workspace);
   if (!(classes.pair_weight() > 0)) return {};
   const double factor = normalize == Normalize::mean ? 1 : classes.pair_weight();
   const double mean = std::exp(exponential(classes));

@@ -24,7 +24,7 @@
 
 #include <rankgrad/core/concepts.hpp>
 #include <rankgrad/core/validate.hpp>
-#include <rankgrad/simd/prefix.hpp>
+#include <rankgrad/simd/scan.hpp>
 #include <rankgrad/simd/ranking.hpp>
 #include <rankgrad/simd/rows.hpp>
 
@@ -145,15 +145,15 @@ class HingeScan {
   RANKGRAD_INLINE void step(const double* scores, const double* weights, const double* negative, double* slope, double* curvature) {
     const Pack f = simd::load(negative), w = simd::load(weights), zero(0.0), two(2.0);
     const Pack u = (simd::load(scores) - centre_ - (shift_ - shift_ * f)) * inverse_temperature_, wb = w * f, wa = w - wb;
-    const Pack passed = passed_ + simd::running_sum(wa), B = B_ + simd::running_sum(wb), rest = all_ - passed;
+    const Pack passed = passed_ + simd::prefix_sum(wa), B = B_ + simd::prefix_sum(wb), rest = all_ - passed;
     const Pack A = simd::select(rest < zero, zero, rest);   // below 0 only by rounding
-    passed_ = simd::last_lane(passed);
-    B_ = simd::last_lane(B);
+    passed_ = simd::last_everywhere(passed);
+    B_ = simd::last_everywhere(B);
     Pack s = wb * A - wa * B;
     if constexpr (Squared) {
-      const Pack sp = passed_sum_ + simd::running_sum(wa * u), sn = SN_ + simd::running_sum(wb * u);
-      passed_sum_ = simd::last_lane(sp);
-      SN_ = simd::last_lane(sn);
+      const Pack sp = passed_sum_ + simd::prefix_sum(wa * u), sn = SN_ + simd::prefix_sum(wb * u);
+      passed_sum_ = simd::last_everywhere(sp);
+      SN_ = simd::last_everywhere(sn);
       simd::store(curvature, two * (wb * A + wa * B));
       s = two * (wb * (u * A - (all_sum_ - sp)) - wa * (sn - u * B));
     }

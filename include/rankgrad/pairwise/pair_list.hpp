@@ -7,7 +7,7 @@
 
 #include <rankgrad/core/validate.hpp>
 #include <rankgrad/simd/compress.hpp>
-#include <rankgrad/simd/four_sums.hpp>
+#include <rankgrad/simd/horizontal.hpp>
 #include <rankgrad/simd/grade_order.hpp>
 #include <rankgrad/simd/ranking.hpp>
 #include <rankgrad/simd/rows.hpp>

@@ -32,7 +32,10 @@ inline __m128d folded(__m256d v) { return _mm_add_pd(_mm256_castpd256_pd128(v), 
 inline __m256d upper_half(__m512d v) { return _mm512_extractf64x4_pd(v, 1); }
 inline __m256 upper_half(__m512 v) { return _mm256_castpd_ps(upper_half(_mm512_castps_pd(v))); }
 inline __m128 folded(__m512 v) { return folded(_mm256_add_ps(_mm512_castps512_ps256(v), upper_half(v))); }
-inline __m128d folded(__m512d v) { return folded(_mm256_add_pd(_mm512_castpd512_pd256(v), upper_half(v))); }
+inline __m256d halved(__m512d v) { return _mm256_add_pd(_mm512_castpd512_pd256(v), upper_half(v)); }
+inline __m128d folded(__m512d v) { return folded(halved(v)); }
+#elif defined(__AVX__)
+inline __m256d halved(__m256d v) { return v; }
 #endif
 #endif
 }  // namespace detail
@@ -101,6 +104,37 @@ inline Pack<double> highest_everywhere(Pack<double> v) {
 #else
   return Pack<double>(highest(v));
 #endif
+}
+
+/// to[k] += the sum of the lanes of packs[k], k < 4.
+inline void add_four_sums(double* to, const Pack<float>* packs) {
+#if defined(__AVX__)
+  const __m128 a = detail::folded(packs[0]), b = detail::folded(packs[1]), c = detail::folded(packs[2]), d = detail::folded(packs[3]);
+  const __m128 ab = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));   // a02 b02 a13 b13
+  const __m128 cd = _mm_add_ps(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+  const __m128 sums = _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
+  _mm256_storeu_pd(to, _mm256_add_pd(_mm256_loadu_pd(to), _mm256_cvtps_pd(sums)));
+#else
+  for (std::size_t k = 0; k < 4; ++k) to[k] += wide_sum(packs[k]);
+#endif
+}
+inline void add_four_sums(double* to, const Pack<double>* packs) {
+#if defined(__AVX__)
+  const __m256d a = detail::halved(packs[0]), b = detail::halved(packs[1]), c = detail::halved(packs[2]), d = detail::halved(packs[3]);
+  const __m256d ab = _mm256_hadd_pd(a, b), cd = _mm256_hadd_pd(c, d);   // a01 b01 a23 b23
+  const __m256d sums = _mm256_add_pd(_mm256_permute2f128_pd(ab, cd, 0x20), _mm256_permute2f128_pd(ab, cd, 0x31));
+  _mm256_storeu_pd(to, _mm256_add_pd(_mm256_loadu_pd(to), sums));
+#else
+  for (std::size_t k = 0; k < 4; ++k) to[k] += wide_sum(packs[k]);
+#endif
+}
+
+/// The same for any number of packs.
+template <std::size_t count, class T>
+RANKGRAD_INLINE inline void add_sums(double* to, const Pack<T>* packs) {
+  if constexpr (count == 4) add_four_sums(to, packs);
+  else
+    for (std::size_t k = 0; k < count; ++k) to[k] += wide_sum(packs[k]);
 }
 
 }  // namespace rankgrad::simd
