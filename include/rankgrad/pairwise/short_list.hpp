@@ -13,6 +13,7 @@
 // twice: half of its logarithm is the sum.
 #pragma once
 
+#include <rankgrad/core/gradient_sink.hpp>
 #include <rankgrad/pairwise/min_form.hpp>
 
 #include <optional>
