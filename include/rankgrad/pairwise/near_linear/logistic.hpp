@@ -159,7 +159,7 @@ Outcome by_sorting(const Items<T>& items, const Grid<T>& grid, double sigma, Nor
   const std::size_t cells = items.classes * grid.bins.count, n = items.n;
   const std::size_t size = sorted_piece_size(cells), pieces = (n + size - 1) / size;
   const Series<T> series(cells, out.hess != nullptr, workspace);
-  T* u = workspace.take<T>(n);
+  T* u = workspace.take<T>(n + together * simd::lanes<T>);   // evaluation reads some packs at a time
   std::uint32_t *place = workspace.take<std::uint32_t>(n), *begins = workspace.take<std::uint32_t>(pieces * (cells + 2));
   const auto piece = [&](std::size_t p) { return SortedPiece<T>{u + p * size, place + p * size, begins + p * (cells + 2)}; };
   const auto length = [&](std::size_t p) { return std::min(size, n - p * size); };
