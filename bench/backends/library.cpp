@@ -194,7 +194,8 @@ void append_for(std::string_view loss, Methods<Lists<T>>& methods) {
   if constexpr (is_native) {
     append_all_pairs<T>(loss, methods);
     append_variant<T>(loss, methods);
-    if (loss.starts_with("listwise/") || loss.starts_with("pointwise/") || loss == "auc/mann_whitney_square")
+    const bool streams = loss.starts_with("listwise/") && loss != "listwise/approx_ndcg";
+    if (streams || loss.starts_with("pointwise/") || loss == "auc/mann_whitney_square")
       methods.push_back({"copy_floor", copy_floor<T>, ~std::size_t{0}, Compare::nothing});
   }
   with_loss(loss, [&](const auto& l) { methods.push_back({RANKGRAD_BUILD_NAME, call<T>(l)}); });
