@@ -20,11 +20,11 @@
 // Where the scores lie within e^80 (double: e^700) of each other, e^z and e^-z are products of two numbers, one of each
 // item, made once, in double: no exp per pair, and nothing is denormal. Wider lists take one exp per pair.
 //
-// Read first: simd/rows.hpp. Reader's map: RankTerm (phi), RankFactors and RankDifferences (a pair), rank_rows, smooth_ranks.
+// Read first: simd/rows.hpp, pairwise/min_form.hpp. Reader's map: RankTerm (phi), RankFactors and RankDifferences (a pair), rank_rows, smooth_ranks.
 #pragma once
 
 #include <rankgrad/core/concepts.hpp>
-#include <rankgrad/core/validate.hpp>
+#include <rankgrad/pairwise/min_form.hpp>
 #include <rankgrad/simd/math.hpp>
 #include <rankgrad/simd/rows.hpp>
 
@@ -171,29 +171,12 @@ double smooth_ranks(std::span<const T> scores, double temperature, const Counted
   const double inverse = 1 / temperature;
   const RankSums<T> sums{workspace.take<T>(n, T(0)), workspace.take<double>(n, 0.0), workspace.take<double>(m),
                          workspace.take<double>(m), out.hess ? workspace.take<double>(m) : nullptr};
-  Pack<T> high(scores[0]), low(scores[0]);
-  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> s = at.load(&scores[i], scores[0]);
-    high = larger(high, s);
-    low = select(s < low, s, low);
-  });
-  const double highest = static_cast<double>(simd::highest(high)), lowest = -static_cast<double>(simd::highest(Pack<T>(-low)));
   T* padded = workspace.take<T>(n, T(0));
-  bool finite = true;   // NaN hides from a maximum
-  for (std::size_t i = 0; i < n; ++i) finite = finite && is_finite(padded[i] = scores[i]);
+  std::copy_n(scores.data(), n, padded);
+  const auto factors = pairwise::factorise(pairwise::Logistic{inverse}, padded, n, padded, workspace);
   double value = 0;
-  if (finite && (highest - lowest) * inverse <= (sizeof(T) == 4 ? 80 : 700)) {
-    T *up = workspace.take<T>(n, T(1)), *down = workspace.take<T>(n, T(1));
-    const double centre = lowest + (highest - lowest) / 2;
-    for (std::size_t i = 0; i < n; i += lanes<double>) {
-      alignas(64) double z[lanes<double>], e[lanes<double>];
-      const std::size_t end = std::min(lanes<double>, n - i);
-      for (std::size_t l = 0; l < lanes<double>; ++l) z[l] = (static_cast<double>(padded[i + (l < end ? l : 0)]) - centre) * inverse;
-      const Pack<double> x = load(z), small = exp_nonpositive<double>(-abs(x));
-      store(e, select(x < Pack<double>(0.0), small, Pack<double>(1.0) / small));
-      for (std::size_t l = 0; l < end; ++l) up[i + l] = static_cast<T>(e[l]), down[i + l] = static_cast<T>(1 / e[l]);
-    }
-    value = all_rank_rows(RankFactors<T>{up, down}, phi, n, counted, sums, workspace);
+  if (factors.usable() && 2 * factors.reach <= (sizeof(T) == 4 ? 80 : 700)) {   // false where a score is not finite
+    value = all_rank_rows(RankFactors<T>{factors.up, factors.down}, phi, n, counted, sums, workspace);
   } else {
     value = all_rank_rows(RankDifferences<T>{padded, static_cast<T>(inverse)}, phi, n, counted, sums, workspace);
   }

@@ -51,8 +51,7 @@ double discounted_gain(const ListView<T>& list, const double* gains, const doubl
 inline double ideal_discounted_gain(const double* gains, std::size_t n, const double* discounts, std::size_t top, Workspace& workspace) {
   const auto frame = workspace.frame();
   std::uint32_t* order = workspace.take<std::uint32_t>(n);
-  for (std::size_t i = 0; i < n; ++i) order[i] = static_cast<std::uint32_t>(i);
-  simd::sort_descending(gains, order, n, workspace);
+  simd::rank_descending(gains, order, n, workspace);
   double total = 0;
   for (std::size_t r = 0; r < top; ++r) total += gains[order[r]] * discounts[r];
   return total;

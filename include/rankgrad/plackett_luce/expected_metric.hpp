@@ -100,8 +100,7 @@ class ExpectedMetric {
     const auto frame = workspace.frame();
     std::uint32_t* order = workspace.take<std::uint32_t>(n_);
     double *theta = workspace.take<double>(n_), *to_go = workspace.take<double>(n_);
-    for (std::size_t i = 0; i < n_; ++i) order[i] = static_cast<std::uint32_t>(i);
-    simd::sort_descending(rewards_, order, n_, workspace);
+    simd::rank_descending(rewards_, order, n_, workspace);
     best_ = collect(order, theta, to_go);
     std::reverse(order, order + n_);
     worst_ = collect(order, theta, to_go);

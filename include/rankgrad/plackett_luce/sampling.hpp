@@ -40,8 +40,7 @@ inline void gumbel_keys(const double* scores, std::size_t n, Random& random, dou
 /// depends on the keys alone. Equal keys: by index. NaN has a place in the order, too.
 inline void top_by_key(const double* keys, std::size_t n, std::size_t k, std::uint32_t* ranking, Workspace& workspace) {
   if (k >= n) {
-    for (std::size_t i = 0; i < n; ++i) ranking[i] = static_cast<std::uint32_t>(i);
-    simd::sort_descending(keys, ranking, n, workspace);
+    simd::rank_descending(keys, ranking, n, workspace);
     return;
   }
   using Entry = simd::detail::SortEntry<std::uint64_t>;
