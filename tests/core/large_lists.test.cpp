@@ -8,6 +8,9 @@
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/pairwise/ranknet.hpp>
 
+#include <limits>
+#include <string>
+
 namespace rg = rankgrad;
 
 namespace {
@@ -49,6 +52,23 @@ TEMPLATE_TEST_CASE("large lists give the same bits on any number of threads", "[
       check_on_teams<TestType>(rg::RankNet{}, batch.view());
       check_on_teams<TestType>(rg::MannWhitney{.temperature = 0.7}, batch.view());
       check_on_teams<TestType>(rg::MannWhitney{.scope = rg::Scope::batch}, batch.view());
-      check_on_teams<TestType>(rg::Softmax{}, batch.view());
     }
+  for (const bool weights : {false, true}) {   // of more than one piece in every instruction set
+    const auto batch = batch_with<TestType>({140000, 3}, {.spread = 5, .weights = weights});
+    check_on_teams<TestType>(rg::Softmax{}, batch.view());
+    check_on_teams<TestType>(rg::ListNet{.temperature = 0.5}, batch.view());
+  }
+}
+
+TEST_CASE("a large batch is checked by all workers, and what is wrong is said as one would", "[core]") {
+  auto batch = batch_with<float>({100000}, {.weights = true});
+  const rg::exec::Threads pool(3);
+  CHECK(rg::validate(batch.view(), pool));
+  batch.items.weights[99999] = -0.0f;
+  CHECK(rg::validate(batch.view(), pool));
+  batch.items.weights[99999] = -1e-30f;
+  CHECK(std::string(rg::validate(batch.view(), pool).message()) == rg::validate(batch.view()).message());
+  CHECK_THAT(std::string(rg::validate(batch.view(), pool).message()), contains("weights[99999] is -1e-30"));
+  batch.items.labels[70000] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THAT(std::string(rg::validate(batch.view(), pool).message()), contains("labels[70000]"));
 }

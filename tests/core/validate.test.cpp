@@ -4,6 +4,7 @@
 #include <rankgrad/core/validate.hpp>
 #include <rankgrad/pairwise/ranknet.hpp>
 
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -87,6 +88,25 @@ TEMPLATE_TEST_CASE("validate names what is wrong with a batch, and where", "[cor
   CHECK(changed([](auto& i) { i.list_weights.clear(); }).empty());
   const std::vector<std::uint32_t> zero{0};
   CHECK(rg::validate(rg::RaggedBatch<T>{.offsets = zero}));
+}
+
+TEMPLATE_TEST_CASE("validate draws its lines where they are, in whole packs and in the tail", "[core]", float, double) {
+  using T = TestType;
+  constexpr T largest = std::numeric_limits<T>::max(), one = T(1), smallest = std::numeric_limits<T>::denorm_min();
+  for (const std::size_t i : {0u, 7u, 18u}) {
+    const auto accepts = [&](std::vector<T> Input<T>::*array, T value) {
+      Input<T> input;
+      (input.*array)[i] = value;
+      return static_cast<bool>(rg::validate(input.list()));
+    };
+    INFO("item " << i);
+    for (const T good : {largest, -largest, T(-0.0), -smallest}) CHECK(accepts(&Input<T>::labels, good));
+    for (const T bad : {infinity<T>, -infinity<T>, not_a_number<T>, -not_a_number<T>}) CHECK_FALSE(accepts(&Input<T>::labels, bad));
+    for (const T good : {largest, T(0), T(-0.0), smallest}) CHECK(accepts(&Input<T>::weights, good));
+    for (const T bad : {-smallest, -largest, infinity<T>, -infinity<T>, not_a_number<T>, -not_a_number<T>}) CHECK_FALSE(accepts(&Input<T>::weights, bad));
+    for (const T good : {one, T(0), T(-0.0)}) CHECK(accepts(&Input<T>::easiness, good));
+    for (const T bad : {std::nextafter(one, T(2)), -smallest, not_a_number<T>, -not_a_number<T>}) CHECK_FALSE(accepts(&Input<T>::easiness, bad));
+  }
 }
 
 TEST_CASE("what is finite", "[core]") {

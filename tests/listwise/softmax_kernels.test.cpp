@@ -13,7 +13,7 @@ namespace lw = rankgrad::listwise;
 
 namespace {
 
-enum class Path { registers, kept, recomputed };
+enum class Path { held, kept, recomputed };
 
 template <class T>
 struct Result {
@@ -29,8 +29,8 @@ Result<T> run(Path path, const lw::Problem<T>& list, T scale, bool curved) {
   rg::Workspace workspace;
   const auto frame = workspace.frame();
   const bool plain = !list.weights && !curved;
-  if (path == Path::registers)
-    result.part = plain ? lw::in_registers<true, false>(list, out) : lw::in_registers<false, false>(list, out);
+  if (path == Path::held)
+    result.part = plain ? lw::held<true, false>(list, out) : lw::held<false, false>(list, out);
   else if (plain) result.part = lw::by_blocks<true>(list, out, path == Path::kept, workspace);
   else result.part = lw::by_blocks<false>(list, out, path == Path::kept, workspace);
   return result;
@@ -69,8 +69,8 @@ TEMPLATE_TEST_CASE("softmax: every path at every length around its borders", "[l
   using T = TestType;
   constexpr std::size_t width = rg::simd::lanes<T>, block = 64 * width;
   std::vector<std::size_t> lengths;
-  for (std::size_t n = 1; n <= 8 * width; ++n) lengths.push_back(n);
-  for (const std::size_t n : {8 * width + 1, block - 1, block, block + 1, 2 * block, 3 * block + 5}) lengths.push_back(n);
+  for (std::size_t n = 1; n <= 6 * width; ++n) lengths.push_back(n);
+  for (const std::size_t n : {8 * width + 1, block - 1, block, block + 1, 2 * block, 3 * block + 5, 64 * block, 130 * block + 7}) lengths.push_back(n);
   for (const std::size_t n : lengths) {
     const auto list = test::make_list<T>(n, 5, {.spread = 3});
     std::vector<T> weights(n), labels = list.labels;
@@ -81,7 +81,7 @@ TEMPLATE_TEST_CASE("softmax: every path at every length around its borders", "[l
         lw::Problem<T> problem{list.scores.data(), labels.data(), weighted ? weights.data() : nullptr, n, 1 / 0.7};
         problem.mean = curved != weighted;
         INFO("n = " << n << ", weighted " << weighted << ", curved " << curved);
-        if (n <= 8 * width) check(run(Path::registers, problem, T(1.5), curved), problem, T(1.5), curved);
+        if (n <= block) check(run(Path::held, problem, T(1.5), curved), problem, T(1.5), curved);
         check(run(Path::kept, problem, T(1.5), curved), problem, T(1.5), curved);
         check(run(Path::recomputed, problem, T(1.5), curved), problem, T(1.5), curved);
       }
@@ -102,8 +102,8 @@ TEMPLATE_TEST_CASE("softmax: scores that rise from block to block move the sums"
 TEMPLATE_TEST_CASE("softmax: NaN shows in every path, wherever it stands, and no signal writes nothing", "[listwise]", float, double) {
   using T = TestType;
   const std::size_t short_one = 8 * rg::simd::lanes<T> - 1, long_one = 130 * rg::simd::lanes<T> + 1;
-  for (const Path path : {Path::registers, Path::kept, Path::recomputed}) {
-    const std::size_t n = path == Path::registers ? short_one : long_one;
+  for (const Path path : {Path::held, Path::kept, Path::recomputed}) {
+    const std::size_t n = path == Path::held ? short_one : long_one;
     std::vector<T> scores(n, T(1)), labels(n, T(0)), negative(n, T(-1));
     lw::Problem<T> problem{scores.data(), labels.data(), nullptr, n, 1.0};
     for (const auto* targets : {&labels, &negative}) {

@@ -46,7 +46,7 @@ class BatchEvaluator {
     static_assert(Loss<L, T>,
                   "a loss needs `template <rankgrad::Real T> rankgrad::Contribution<T> value_and_gradient("
                   "rankgrad::ListView<T>, rankgrad::GradientSink<T>, rankgrad::Workspace&) const` for the T of this evaluator");
-    check_at_the_door(loss, batch);
+    check_at_the_door(loss, batch, executor);
     RANKGRAD_EXPECTS(gradient.size() == batch.items(), "gradient and scores differ in size");
     RANKGRAD_EXPECTS(curvature.empty() || curvature.size() == batch.items(), "curvature and scores differ in size");
     RANKGRAD_EXPECTS(floor >= T(0), "the curvature floor is negative");
@@ -68,7 +68,7 @@ class BatchEvaluator {
   double metric(const M& metric, const RaggedBatch<T>& batch, const E& executor = {}) {
     static_assert(Metric<M, T>, "a metric needs `template <rankgrad::Real T> rankgrad::Contribution<T> value("
                                 "rankgrad::ListView<T>, rankgrad::Workspace&) const`");
-    check_at_the_door(metric, batch);
+    check_at_the_door(metric, batch, executor);
     const auto nothing = [](std::size_t, std::size_t) {};
     const Total<T> total = for_each_list(batch, executor, nothing, [&](const ListView<T>& list, std::size_t, Workspace& workspace) {
       return evaluate_unmasked(metric, list, workspace);
@@ -122,7 +122,7 @@ class BatchEvaluator {
       std::fill(grad + first, grad + last, T(0));
       if (hess) std::fill(hess + first, hess + last, T(0));
     };
-    const auto task = [&](const ListView<T>& list, std::size_t first, Workspace& workspace) {
+    const auto task = [&](const ListView<T>& list, std::size_t first, Workspace& workspace) RANKGRAD_INLINE {
       const double weight = as_one ? 1 : static_cast<double>(batch.list_weight(list.index));
       const GradientSink<T> out{grad + first, hess ? hess + first : nullptr, static_cast<T>(expected * weight)};
       return evaluate_unmasked(loss, list, out, workspace);

@@ -21,9 +21,10 @@ namespace rankgrad::inline RANKGRAD_ABI {
 template <Real T>
 constexpr std::size_t gradient_size(const ListView<T>& list) noexcept { return list.size(); }
 
-/// Calls the loss on the view as it is; lists lose their mask first.
+/// Calls the loss on the view as it is; lists lose their mask first. Inline, so that the sink stays in registers: written
+/// to memory word by word and read back in one piece, it would make a short list wait.
 template <class View, LossOn<View> L>
-Contribution<typename View::value_type> evaluate_view(const L& loss, const View& view,
+RANKGRAD_INLINE inline Contribution<typename View::value_type> evaluate_view(const L& loss, const View& view,
                                                       const GradientSink<typename View::value_type>& out, Workspace& workspace) {
   if constexpr (requires { evaluate_unmasked(loss, view, out, workspace); }) return evaluate_unmasked(loss, view, out, workspace);
   else return loss.value_and_gradient(view, out, workspace);

@@ -36,6 +36,12 @@ struct ListView {
 
   constexpr std::size_t size() const noexcept { return scores.size(); }
   constexpr T weight(std::size_t i) const noexcept { return weights.empty() ? T(1) : weights[i]; }
+
+  /// The items first .. first + count - 1, as list `number`.
+  constexpr ListView part(std::size_t first, std::size_t count, std::uint64_t number) const noexcept {
+    const auto of = [&](auto all) { return all.empty() ? all : all.subspan(first, count); };
+    return {of(scores), of(labels), of(weights), of(mask), of(easiness), number};
+  }
 };
 
 /// The length of a list that a loss is about to work on. Costs four comparisons.

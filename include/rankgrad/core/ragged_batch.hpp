@@ -28,9 +28,7 @@ struct RaggedBatch {
   constexpr T list_weight(std::size_t q) const noexcept { return list_weights.empty() ? T(1) : list_weights[q]; }
 
   constexpr ListView<T> operator[](std::size_t q) const noexcept {
-    const std::size_t first = offsets[q], count = offsets[q + 1] - offsets[q];
-    const auto part = [&](auto all) { return all.empty() ? all : all.subspan(first, count); };
-    return {part(scores), part(labels), part(weights), part(mask), part(easiness), q};
+    return pooled().part(offsets[q], offsets[q + 1] - offsets[q], q);
   }
 
   /// All lists pooled into one, for losses over the whole batch.

@@ -4,9 +4,12 @@
 // Scores are not checked: a diverged model shows as NaN in the value and gradient of its own list, and only there.
 #pragma once
 
+#include <rankgrad/core/executor.hpp>
 #include <rankgrad/core/ragged_batch.hpp>
 #include <rankgrad/simd/pack.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <bit>
 #include <limits>
 #include <type_traits>
@@ -23,30 +26,41 @@ constexpr bool is_finite(T x) noexcept {
 
 namespace detail {
 
-/// Does any value lie outside [low, high] or fail to be finite? One branch-free pass by packs.
-template <Real T>
-bool any_outside(std::span<const T> values, T low, T high) {
+/// May any value have a magnitude above `high` or fail to be finite or, unless `negative` ones are welcome, have a sign?
+/// Never misses one; the sign of -0 is a false alarm. One pass over the bits as integers: numbers >= 0 are in the order
+/// of their bits, a sign makes the integer negative, NaN and infinity are above every number; under -ffast-math too.
+template <bool negative, Real T>
+bool any_suspect(std::span<const T> values, T high) {
   using namespace simd;
   using I = Pack<Bits<T>>;
-  constexpr Bits<T> exponent = sizeof(T) == 4 ? Bits<T>(0x7f800000) : Bits<T>(0x7ff0000000000000);
-  Mask<T> outside = Pack<T>(T(0)) != Pack<T>(T(0));
-  Mask<Bits<T>> not_finite = I(0) != I(0);
+  I largest[2] = {I(0), I(0)}, signs[2] = {I(0), I(0)};
   for_each_pack<T>(values.size(), [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> v = at.load(&values[i], low);
-    outside = outside | (v < Pack<T>(low)) | (v > Pack<T>(high));
-    not_finite = not_finite | ((bit_cast<Bits<T>>(v) & I(exponent)) == I(exponent));   // also under -ffast-math
+    I bits = bit_cast<Bits<T>>(at.load(&values[i], T(0)));
+    if constexpr (negative) bits = bits & I(std::numeric_limits<Bits<T>>::max());
+    else signs[at.slot] = signs[at.slot] | bits;
+    largest[at.slot] = max(largest[at.slot], bits);
   });
-  return any(outside) || any(not_finite);
+  const auto above = max(largest[0], largest[1]) > I(std::bit_cast<Bits<T>>(high));
+  if constexpr (negative) return any(above);
+  else return any(above | ((signs[0] | signs[1]) < I(0)));
 }
 
+/// The first of them that is really outside [low, high] or not finite, and present.
 template <Real T>
-Status check_values(const char* what, std::span<const T> values, std::span<const std::uint8_t> mask, T low, T high) {
-  if (!any_outside(values, low, high)) return {};
+RANKGRAD_COLD Status find_outside(const char* what, std::span<const T> values, std::span<const std::uint8_t> mask, T low, T high) {
   for (std::size_t i = 0; i < values.size(); ++i)
     if ((mask.empty() || mask[i]) && (!is_finite(values[i]) || values[i] < low || values[i] > high))
       return Status::error("rankgrad: %s[%zu] is %g; expected a finite number between %g and %g", what, i,
                            static_cast<double>(values[i]), static_cast<double>(low), static_cast<double>(high));
   return {};
+}
+
+/// `low` is 0 or -high.
+template <Real T>
+RANKGRAD_INLINE inline Status check_values(const char* what, std::span<const T> values, std::span<const std::uint8_t> mask, T low, T high) {
+  if (values.empty()) return {};
+  const bool suspect = low < T(0) ? any_suspect<true>(values, high) : any_suspect<false>(values, high);
+  return suspect ? find_outside(what, values, mask, low, high) : Status{};
 }
 
 inline Status check_length(const char* what, std::size_t length, std::size_t expected) {
@@ -57,6 +71,21 @@ inline Status check_optional_length(const char* what, std::size_t length, std::s
   return length == 0 ? Status{} : check_length(what, length, expected);
 }
 
+/// What a list's values must be: labels finite, weights finite and not negative, easiness within [0, 1].
+template <Real T>
+bool any_suspect(const ListView<T>& list) {
+  constexpr T limit = std::numeric_limits<T>::max();
+  return any_suspect<true>(list.labels, limit) || any_suspect<false>(list.weights, limit) || any_suspect<false>(list.easiness, T(1));
+}
+template <Real T>
+Status check_lengths(const ListView<T>& list) {
+  const std::size_t n = list.size();
+  if (Status s = check_length("labels", list.labels.size(), n); !s) return s;
+  if (Status s = check_optional_length("weights", list.weights.size(), n); !s) return s;
+  if (Status s = check_optional_length("mask", list.mask.size(), n); !s) return s;
+  return check_optional_length("easiness", list.easiness.size(), n);
+}
+
 }  // namespace detail
 
 /// Sizes agree, labels are finite, weights finite and not negative, easiness within [0, 1]; masked items are not
@@ -64,20 +93,16 @@ inline Status check_optional_length(const char* what, std::size_t length, std::s
 template <Real T>
 Status validate(const ListView<T>& list) {
   constexpr T limit = std::numeric_limits<T>::max();
-  const std::size_t n = list.size();
-  if (Status s = detail::check_length("labels", list.labels.size(), n); !s) return s;
-  if (Status s = detail::check_optional_length("weights", list.weights.size(), n); !s) return s;
-  if (Status s = detail::check_optional_length("mask", list.mask.size(), n); !s) return s;
-  if (Status s = detail::check_optional_length("easiness", list.easiness.size(), n); !s) return s;
+  if (Status s = detail::check_lengths(list); !s) return s;
   if (Status s = detail::check_values<T>("labels", list.labels, list.mask, -limit, limit); !s) return s;
   if (Status s = detail::check_values<T>("weights", list.weights, list.mask, T(0), limit); !s) return s;
   return detail::check_values<T>("easiness", list.easiness, list.mask, T(0), T(1));
 }
 
 /// The same for a batch, and its offsets: at least one, the first 0, none below the one before it, the last the number
-/// of items.
-template <Real T>
-Status validate(const RaggedBatch<T>& batch) {
+/// of items. A large batch is looked through by all workers of the executor.
+template <Real T, class E = Serial>
+Status validate(const RaggedBatch<T>& batch, const E& executor = {}) {
   const auto offsets = batch.offsets;
   if (offsets.empty()) return Status::error("rankgrad: offsets is empty; a batch of no lists has the one offset 0");
   if (offsets[0] != 0) return Status::error("rankgrad: offsets[0] is %u; it must be 0", offsets[0]);
@@ -88,7 +113,15 @@ Status validate(const RaggedBatch<T>& batch) {
     return Status::error("rankgrad: the last offset is %u; there are %zu scores", offsets.back(), batch.items());
   if (Status s = detail::check_optional_length("list_weights", batch.list_weights.size(), batch.lists()); !s) return s;
   if (Status s = detail::check_values<T>("list_weights", batch.list_weights, {}, T(0), std::numeric_limits<T>::max()); !s) return s;
-  return validate(batch.pooled());
+  const ListView<T> all = batch.pooled();
+  constexpr std::size_t piece = 32768;
+  if (executor.workers() == 1 || all.size() < 2 * piece) return validate(all);
+  if (Status s = detail::check_lengths(all); !s) return s;
+  std::atomic<bool> suspect = false;
+  executor((all.size() + piece - 1) / piece, [&](std::size_t k, std::size_t) {
+    if (detail::any_suspect(all.part(k * piece, std::min(piece, all.size() - k * piece), 0))) suspect.store(true, std::memory_order_relaxed);
+  });
+  return suspect ? validate(all) : Status{};
 }
 
 /// Are the parameters of a loss or metric in range? A type says so with a member `Status check() const`.
@@ -117,13 +150,13 @@ inline Status check_parameter_between(const char* name, double value, double low
 }
 
 /// What the doors call: raises what validate() finds, as far as RANKGRAD_CONTRACTS asks for it.
-template <class L, class View>
-void check_at_the_door(const L& loss, const View& view) {
+template <class L, class View, class... E>
+void check_at_the_door(const L& loss, const View& view, const E&... executor) {
   if constexpr (RANKGRAD_CONTRACTS >= 1) {
     require(validate_parameters(loss));
     require(validate_input(loss, view));
   }
-  if constexpr (RANKGRAD_CONTRACTS >= 2) require(validate(view));
+  if constexpr (RANKGRAD_CONTRACTS >= 2) require(validate(view, executor...));
 }
 
 }  // namespace rankgrad

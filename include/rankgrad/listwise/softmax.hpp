@@ -20,8 +20,8 @@ RANKGRAD_INLINE inline Contribution<T> softmax_cross_entropy(const ListView<T>& 
   Problem<T> problem{list.scores.data(), list.labels.data(), list.weights.empty() ? nullptr : list.weights.data(), n,
                      1 / temperature, Distribution ? 1 / label_temperature : 0, normalize == Normalize::mean};
   const bool plain = !problem.weights && !out.hess;
-  if (n <= packs_in_registers * simd::lanes<T>)
-    return plain ? in_registers<true, Distribution>(problem, out) : in_registers<false, Distribution>(problem, out);
+  if (n <= packs_in_block * simd::lanes<T>)
+    return plain ? held<true, Distribution>(problem, out) : held<false, Distribution>(problem, out);
   const auto frame = workspace.frame();
   if constexpr (Distribution) problem.targets = probabilities(problem.targets, n, problem.label_scale, workspace);
   const bool keep = n <= kept_items<T>;

@@ -1,4 +1,4 @@
-// rankgrad/listwise/softmax_kernels.hpp: softmax cross-entropy of one list, by its length: in registers, in cache, beyond.
+// rankgrad/listwise/softmax_kernels.hpp: softmax cross-entropy of one list, by its length: held, in cache, beyond.
 // SPDX-License-Identifier: MIT
 //
 //   L = sum_i t_i (log sum_j e^{x_j} - x_i),   x_i = (s_i - top) / tau <= 0,   t_i = w_i y_i >= 0
@@ -6,23 +6,26 @@
 //
 // With top the highest score, S >= 1 and every term of L = Y log S - sum_i t_i x_i is >= 0: nothing cancels.
 //
-// In registers (up to 8 packs): all packs of the list are loaded once, the last one in part. What lies past its end reads
-// as the first score, which cannot move the maximum; its exponential is multiplied by 0 and its label reads as 0. One
-// instance per number of packs, so that the arrays of packs are registers and no loop waits for its counter.
+// Held (up to 64 packs, which is how long a sum may stay in T): exponentials and targets stay on the stack. What lies past
+// the end of the last pack reads as the first score, which cannot move the maximum; its exponential is multiplied by 0 and
+// its label reads as 0. One instance for all lengths: with one per number of packs, their arrays in registers, batches of
+// lists of unequal lengths are no faster, for each list mispredicts its instance.
 //
-// Longer lists go by blocks of 64 packs, which is also how long a sum may stay in T: the highest score of a block, then,
-// the block still in the nearest cache, its exponentials and sums relative to the highest score so far, top_b. Only where
-// the block has raised it are the sums so far moved,
+// Longer lists go by blocks of 64 packs: the highest score of a block, then, the block still in the nearest cache, its
+// exponentials and sums relative to the highest score so far, top_b. Only where the block has raised it are the sums so far
+// moved,
 //   S <- S e^{(top_old - top_new) / tau},   sum t x <- sum t x + Y (top_old - top_new) / tau       (both of one sign)
 // which for scores in any order but the rising one is rare. The gradient needs e^{x_i} again: kept, with the top_b of its
-// block, while list and scratch fit the cache; computed again beyond, where two streams less are worth an exp.
+// block, while list and scratch fit the cache; computed again beyond, where two streams less are worth an exp. Every 64
+// blocks are a piece with sums of its own, which a team may share out (core/executor.hpp); pieces are joined by the same
+// move, in their order.
 //
 // Error: sums stay in T for 64 packs or fewer, in double beyond, and are of one sign: relative error of L about
 // (64 + lanes) u / 2 at worst, u = 2^-24 or 2^-53; about u in practice. NaN in a score makes its own x NaN, whatever became
 // of it in a maximum, and from there sum t x (also for t = 0) and S: the value is NaN.
 #pragma once
 
-#include <rankgrad/core/concepts.hpp>
+#include <rankgrad/core/executor.hpp>
 #include <rankgrad/simd/horizontal.hpp>
 #include <rankgrad/simd/math.hpp>
 #include <rankgrad/simd/rows.hpp>
@@ -31,8 +34,8 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::listwise {
 
-/// How many packs a list may have to be held in registers, and how many items to have its exponentials kept.
-inline constexpr std::size_t packs_in_registers = 8;
+/// How many packs a list may have to be held whole, and how many items to have its exponentials kept.
+inline constexpr std::size_t packs_in_block = simd::packs_per_flush;
 template <Real T>
 inline constexpr std::size_t kept_items = (std::size_t{4} << 20) / sizeof(T);
 
@@ -74,130 +77,166 @@ struct Factors {
   }
 };
 
-/// The list in `packs` registers, the last of them with 1 .. lanes items. `Plain`: no weights, no curvature.
-template <std::size_t packs, bool Plain, bool Distribution, Real T>
-Contribution<T> in_registers(const Problem<T>& list, const GradientSink<T>& out) {
+/// A list of up to `packs_in_block` packs, the last of them with 1 .. lanes items. `Plain`: no weights, no curvature.
+template <bool Plain, bool Distribution, Real T>
+Contribution<T> held(const Problem<T>& list, const GradientSink<T>& out) {
   using namespace simd;
-  constexpr std::size_t last = packs - 1, width = lanes<T>;
+  constexpr std::size_t width = lanes<T>;
+  const std::size_t last = (list.n - 1) / width;
   const Part<T> part{list.n - last * width};
-  const auto each = [&](auto&& body) RANKGRAD_INLINE {
-    unrolled<last>([&](auto k) RANKGRAD_INLINE { body(k, Whole<T>{}); });
-    body(std::integral_constant<std::size_t, last>{}, part);
+  const auto each = [&](auto&& body) RANKGRAD_INLINE {   // body(number of the pack, at)
+    std::size_t k = 0;
+    for (; k + 2 <= last; k += 2) {
+      body(k, Whole<T, 0>{});
+      body(k + 1, Whole<T, 1>{});
+    }
+    if (k < last) body(k, Whole<T, 0>{});
+    body(last, part);
   };
-  const auto exponentials = [&](const T* from, double scale, Pack<T>(&x)[packs], Pack<T>(&e)[packs]) RANKGRAD_INLINE {
-    each([&](auto k, const auto& at) RANKGRAD_INLINE { x[k] = at.load(from + k() * width, from[0]); });
-    Pack<T> top[2] = {x[0], x[last]};
-    unrolled<last>([&](auto k) RANKGRAD_INLINE { top[k() % 2] = max(x[k], top[k() % 2]); });
+  using Two = Pack<T>[2];   // sums that do not wait for each other
+  const Pack<T> zero(T(0));
+  // e = e^x, x = (from - highest) scale, and with them `also`; their sum
+  const auto exponentials = [&](const T* from, double scale, Pack<T>* e, auto&& also) RANKGRAD_INLINE {
+    const T first = from[0];
+    Two top = {Pack<T>(first), Pack<T>(first)}, S = {zero, zero};
+    each([&](std::size_t k, const auto& at) RANKGRAD_INLINE { top[at.slot] = max(at.load(from + k * width, first), top[at.slot]); });
     const Pack<T> highest = highest_everywhere(max(top[0], top[1])), tau(static_cast<T>(scale));
-    each([&](auto k, const auto& at) RANKGRAD_INLINE {
-      x[k] = (x[k] - highest) * tau;
-      e[k] = exp_nonpositive<T>(x[k]) * at.load_ones();
+    each([&](std::size_t k, const auto& at) RANKGRAD_INLINE {
+      const Pack<T> x = (at.load(from + k * width, first) - highest) * tau;
+      e[k] = exp_nonpositive<T>(x) * at.load_ones();
+      S[at.slot] = S[at.slot] + e[k];
+      also(k, at, x);
     });
+    return S[0] + S[1];
   };
 
-  Pack<T> x[packs], e[packs], t[packs];
-  if constexpr (Distribution) {
-    Pack<T> total(T(0));
-    exponentials(list.targets, list.label_scale, x, t);
-    unrolled<packs>([&](auto k) RANKGRAD_INLINE { total = total + t[k]; });
-    const Pack<T> inverse(T(1) / sum(total));
-    unrolled<packs>([&](auto k) RANKGRAD_INLINE { t[k] = t[k] * inverse; });
-  } else {
-    each([&](auto k, const auto& at) RANKGRAD_INLINE { t[k] = at.load(list.targets + k() * width, T(0)); });
-  }
-  if constexpr (!Plain)
-    if (list.weights) each([&](auto k, const auto& at) RANKGRAD_INLINE { t[k] = t[k] * at.load(list.weights + k() * width, T(0)); });
-  exponentials(list.scores, list.inverse_temperature, x, e);
-  Pack<T> S = e[0], Y = t[0], tx = t[0] * x[0];
-  unrolled<last>([&](auto k) RANKGRAD_INLINE {
-    S = S + e[k() + 1];
-    Y = Y + t[k() + 1];
-    tx = fma(t[k() + 1], x[k() + 1], tx);
+  Pack<T> e[packs_in_block], distribution[Distribution ? packs_in_block : 1], inverse(T(0));
+  if constexpr (Distribution) inverse = Pack<T>(T(1) / sum(exponentials(list.targets, list.label_scale, distribution, [](auto&&...) {})));
+  const auto target = [&](std::size_t k, const auto& at) RANKGRAD_INLINE {
+    Pack<T> t = inverse;
+    if constexpr (Distribution) t = t * distribution[k];
+    else t = at.load(list.targets + k * width, T(0));
+    if constexpr (!Plain)
+      if (list.weights) t = t * at.load(list.weights + k * width, T(0));
+    return t;
+  };
+  Two Y = {zero, zero}, tx = {zero, zero};
+  const Pack<T> S = exponentials(list.scores, list.inverse_temperature, e, [&](std::size_t k, const auto& at, Pack<T> x) RANKGRAD_INLINE {
+    const Pack<T> t = target(k, at);
+    Y[at.slot] = Y[at.slot] + t;
+    tx[at.slot] = fma(t, x, tx[at.slot]);
   });
-  const ThreeSums<T> lane = three_sums(S, Y, tx);
+  const ThreeSums<T> lane = three_sums(S, Y[0] + Y[1], tx[0] + tx[1]);
   if (!(lane.b > T(0))) return {};
   const Sums sums{static_cast<double>(lane.a), static_cast<double>(lane.b), static_cast<double>(lane.c)};
   const Factors<T> factors(list, sums, static_cast<double>(out.scale));
-  each([&](auto k, const auto& at) RANKGRAD_INLINE {
-    factors.add(out.grad, Plain ? nullptr : out.hess, k() * width, at, e[k], t[k]);
-  });
+  T *const grad = out.grad, *const hess = Plain ? nullptr : out.hess;   // copies, which no store can change
+  each([&](std::size_t k, const auto& at) RANKGRAD_INLINE { factors.add(grad, hess, k * width, at, e[k], target(k, at)); });
   const double value = sums.targets * std::log(sums.exponentials) - sums.weighted;
   return {static_cast<T>(list.mean ? value / sums.targets : value), true};
 }
 
-template <bool Plain, bool Distribution, Real T>
-Contribution<T> in_registers(const Problem<T>& list, const GradientSink<T>& out) {
-  switch ((list.n + simd::lanes<T> - 1) / simd::lanes<T>) {
-    case 1: return in_registers<1, Plain, Distribution>(list, out);
-    case 2: return in_registers<2, Plain, Distribution>(list, out);
-    case 3: return in_registers<3, Plain, Distribution>(list, out);
-    case 4: return in_registers<4, Plain, Distribution>(list, out);
-    case 5: return in_registers<5, Plain, Distribution>(list, out);
-    case 6: return in_registers<6, Plain, Distribution>(list, out);
-    case 7: return in_registers<7, Plain, Distribution>(list, out);
-    default: return in_registers<packs_in_registers, Plain, Distribution>(list, out);
-  }
-}
-
-/// A long list by blocks: pass() makes the sums, then accumulate() the derivatives.
+/// A long list by blocks and pieces: pass() makes the sums, then for_each_exponential() visits the derivatives.
 template <Real T>
 class Blocks {
   using Pack = simd::Pack<T>;
-  static constexpr std::size_t block = simd::packs_per_flush * simd::lanes<T>;
+  static constexpr std::size_t block = packs_in_block * simd::lanes<T>, piece = 64 * block;
 
  public:
   /// `keep`: e^x stands in scratch, [n], relative to the highest score up to its block; else it is computed twice.
   Blocks(const T* x, std::size_t n, double scale, bool keep, Workspace& workspace)
-      : x_(x), n_(n), scale_(scale), tau_(static_cast<T>(scale)), exponentials_(keep ? workspace.take<T>(n) : nullptr),
-        tops_(keep ? workspace.take<T>((n + block - 1) / block) : nullptr) {}
+      : x_(x), n_(n), scale_(scale), workspace_(workspace), exponentials_(keep ? workspace.take<T>(n) : nullptr),
+        tops_(keep ? workspace.take<T>((n + block - 1) / block) : nullptr), sums_(workspace.take<Sums>(pieces())),
+        piece_tops_(workspace.take<T>(pieces())) {}
 
   /// S, and with target(i, at) the other sums.
   template <class Target>
   Sums pass(const Target& target) {
-    Sums sums;
-    top_ = simd::highest(x_, std::min(n_, block));
-    for (std::size_t b = 0; b < n_; b += block) {
-      const std::size_t count = std::min(block, n_ - b);
-      if (const T highest = b == 0 ? top_ : simd::highest(x_ + b, count); highest > top_) {
-        const double move = (static_cast<double>(top_) - static_cast<double>(highest)) * scale_;
-        sums.exponentials *= std::exp(move);
-        sums.weighted += sums.targets * move;
-        top_ = highest;
+    for_each_piece(pieces(), workspace_, [&](std::size_t p, Workspace&) { pass_piece(p, target); });
+    Sums sums = sums_[0];
+    top_ = piece_tops_[0];
+    for (std::size_t p = 1; p < pieces(); ++p) {
+      Sums next = sums_[p];
+      if (const T top = piece_tops_[p]; top > top_) {
+        move(sums, top_, top);
+        top_ = top;
+      } else {
+        move(next, top, top_);
       }
-      if (tops_) tops_[b / block] = top_;
-      add_block(b, count, target, sums);
+      sums.exponentials += next.exponentials;
+      sums.targets += next.targets;
+      sums.weighted += next.weighted;
     }
     return sums;
   }
 
   /// body(i, at, e) with e = e^{x - top} of every pack.
   template <class Body>
-  RANKGRAD_INLINE void for_each_exponential(Body&& body) const {
-    if (!exponentials_) {
-      const Pack top(top_);
-      return simd::for_each_pack<T>(n_, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-        body(i, at, simd::exp_nonpositive<T>((at.load(x_ + i, top_) - top) * tau_));
-      });
-    }
-    for (std::size_t b = 0; b < n_; b += block) {
-      const double move = (static_cast<double>(tops_[b / block]) - static_cast<double>(top_)) * scale_;
-      const Pack factor(static_cast<T>(move == 0 ? 1 : std::exp(move)));
-      simd::for_each_pack<T>(std::min(block, n_ - b), [&](std::size_t i, auto at) RANKGRAD_INLINE {
-        body(b + i, at, factor * simd::load(exponentials_ + b + i));
-      });
-    }
+  void for_each_exponential(const Body& body) const {
+    for_each_piece(pieces(), workspace_, [&](std::size_t p, Workspace&) {
+      const std::size_t begin = p * piece, end = std::min(n_, begin + piece);
+      for (std::size_t b = begin; b < end; b += block) visit_block(b, std::min(block, end - b), body);
+    });
   }
   T* kept() { return exponentials_; }
 
  private:
+  std::size_t pieces() const { return (n_ + piece - 1) / piece; }
+
+  /// What is relative to `from` becomes relative to `to`, which is higher.
+  void move(Sums& sums, T from, T to) const {
+    const double step = (static_cast<double>(from) - static_cast<double>(to)) * scale_;
+    sums.exponentials *= std::exp(step);
+    sums.weighted += sums.targets * step;
+  }
+
   template <class Target>
-  void add_block(std::size_t b, std::size_t count, const Target& target, Sums& sums) const {
-    const Pack top(top_);
+  void pass_piece(std::size_t p, const Target& target) {
+    Sums sums;
+    const std::size_t begin = p * piece, end = std::min(n_, begin + piece);
+    T top{};
+    for (std::size_t b = begin; b < end; b += block) {
+      const std::size_t count = std::min(block, end - b);
+      if (const T highest = simd::highest(x_ + b, count); b == begin) {
+        top = highest;
+      } else if (highest > top) {
+        move(sums, top, highest);
+        top = highest;
+      }
+      if (tops_) tops_[b / block] = top;
+      add_block(b, count, top, target, sums);
+    }
+    sums_[p] = sums;
+    piece_tops_[p] = top;
+  }
+
+  // These two work on copies: a store of a pack may change whatever `this` reaches, for all the compiler knows.
+
+  template <class Body>
+  void visit_block(std::size_t b, std::size_t count, const Body body) const {
+    if (!exponentials_) {
+      const T *const scores = x_ + b, fill = top_;
+      const Pack top(fill), tau(static_cast<T>(scale_));
+      return simd::for_each_pack<T>(count, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+        body(b + i, at, simd::exp_nonpositive<T>((at.load(scores + i, fill) - top) * tau));
+      });
+    }
+    const T* const kept = exponentials_ + b;
+    const double step = (static_cast<double>(tops_[b / block]) - static_cast<double>(top_)) * scale_;
+    const Pack factor(static_cast<T>(step == 0 ? 1 : std::exp(step)));
+    simd::for_each_pack<T>(count, [&](std::size_t i, auto at) RANKGRAD_INLINE { body(b + i, at, factor * simd::load(kept + i)); });
+  }
+
+  template <class Target>
+  void add_block(std::size_t b, std::size_t count, T highest, const Target target, Sums& sums) const {
+    const T* const scores = x_ + b;
+    T* const kept = exponentials_ ? exponentials_ + b : nullptr;
+    const Pack top(highest), tau(static_cast<T>(scale_));
     Pack S[2] = {Pack(T(0)), Pack(T(0))}, Y[2] = {Pack(T(0)), Pack(T(0))}, tx[2] = {Pack(T(0)), Pack(T(0))};
     simd::for_each_pack<T>(count, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-      const Pack x = (at.load(x_ + b + i, top_) - top) * tau_, t = target(b + i, at);
+      const Pack x = (at.load(scores + i, highest) - top) * tau, t = target(b + i, at);
       const Pack e = simd::exp_nonpositive<T>(x) * at.load_ones();
-      if (exponentials_) simd::store(exponentials_ + b + i, e);   // the workspace is padded
+      if (kept) simd::store(kept + i, e);   // the workspace is padded
       S[at.slot] = S[at.slot] + e;
       Y[at.slot] = Y[at.slot] + t;
       tx[at.slot] = fma(t, x, tx[at.slot]);
@@ -211,17 +250,19 @@ class Blocks {
   const T* x_;
   std::size_t n_;
   double scale_;
-  Pack tau_;
-  T *exponentials_, *tops_, top_{};
+  Workspace& workspace_;
+  T *exponentials_, *tops_;
+  Sums* sums_;
+  T *piece_tops_, top_{};
 };
 
 template <bool Plain, Real T>
 Contribution<T> by_blocks(const Problem<T>& list, const GradientSink<T>& out, bool keep, Workspace& workspace) {
   using namespace simd;
-  const auto target = [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> t = at.load(list.targets + i, T(0));
+  const auto target = [targets = list.targets, weights = list.weights](std::size_t i, auto at) RANKGRAD_INLINE {
+    const Pack<T> t = at.load(targets + i, T(0));
     if constexpr (!Plain)
-      if (list.weights) return t * at.load(list.weights + i, T(0));
+      if (weights) return t * at.load(weights + i, T(0));
     return t;
   };
   Blocks<T> blocks(list.scores, list.n, list.inverse_temperature, keep, workspace);
@@ -229,7 +270,7 @@ Contribution<T> by_blocks(const Problem<T>& list, const GradientSink<T>& out, bo
   if (!(sums.targets > 0)) return {};
   const Factors<T> factors(list, sums, static_cast<double>(out.scale));
   T *const grad = out.grad, *const hess = Plain ? nullptr : out.hess;   // copies, which no store can change
-  blocks.for_each_exponential([&](std::size_t i, auto at, Pack<T> e) RANKGRAD_INLINE {
+  blocks.for_each_exponential([=](std::size_t i, auto at, Pack<T> e) RANKGRAD_INLINE {
     factors.add(grad, hess, i, at, e, target(i, at));
   });
   const double value = sums.targets * std::log(sums.exponentials) - sums.weighted;
@@ -243,7 +284,7 @@ const T* probabilities(const T* x, std::size_t n, double scale, Workspace& works
   Blocks<T> blocks(x, n, scale, true, workspace);
   const Pack<T> inverse(static_cast<T>(1 / blocks.pass([](std::size_t, auto) RANKGRAD_INLINE { return Pack<T>(T(0)); }).exponentials));
   T* const values = blocks.kept();
-  blocks.for_each_exponential([&](std::size_t i, auto, Pack<T> e) RANKGRAD_INLINE { store(values + i, inverse * e); });
+  blocks.for_each_exponential([=](std::size_t i, auto, Pack<T> e) RANKGRAD_INLINE { store(values + i, inverse * e); });
   return values;
 }
 

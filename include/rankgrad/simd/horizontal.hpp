@@ -7,17 +7,7 @@
 
 #include <rankgrad/simd/pack.hpp>
 
-#include <utility>
-
 namespace rankgrad::inline RANKGRAD_ABI::simd {
-
-/// body(integral_constant k) for k = 0 .. count - 1, unrolled by construction: arrays of packs indexed by k are registers.
-template <std::size_t count, class Body>
-RANKGRAD_INLINE inline void unrolled(Body&& body) {
-  [&]<std::size_t... k>(std::index_sequence<k...>) RANKGRAD_INLINE {
-    (body(std::integral_constant<std::size_t, k>{}), ...);
-  }(std::make_index_sequence<count>());
-}
 
 namespace detail {
 #if defined(__SSE2__)
@@ -104,6 +94,17 @@ inline Pack<double> highest_everywhere(Pack<double> v) {
 #else
   return Pack<double>(highest(v));
 #endif
+}
+
+/// The largest of n > 0 values; the same about NaN.
+template <class T>
+T highest(const T* values, std::size_t n) {
+  const T first = values[0];
+  Pack<T> best[2] = {Pack<T>(first), Pack<T>(first)};
+  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { best[at.slot] = max(at.load(values + i, first), best[at.slot]); });
+  alignas(64) T lane[lanes<T>];
+  store(lane, highest_everywhere(max(best[0], best[1])));
+  return lane[0];
 }
 
 /// to[k] += the sum of the lanes of packs[k], k < 4.

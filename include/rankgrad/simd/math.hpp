@@ -142,6 +142,22 @@ RANKGRAD_INLINE inline Pack<T> exp_or_zero(Pack<T> x) {
   }
 }
 #else
+/// v, or 0 where x is below `lowest` (and not where it is NaN).
+#if defined(__AVX__)
+// select() by the sign of the mask takes one instruction more: the compiler cannot know that all bits of a lane agree.
+inline Pack<float> zero_below(Pack<float> v, Pack<float> x, Pack<float> lowest) {
+  return Pack<float>(_mm256_andnot_ps(_mm256_cmp_ps(x, lowest, _CMP_LT_OQ), v));
+}
+inline Pack<double> zero_below(Pack<double> v, Pack<double> x, Pack<double> lowest) {
+  return Pack<double>(_mm256_andnot_pd(_mm256_cmp_pd(x, lowest, _CMP_LT_OQ), v));
+}
+#else
+template <class T>
+Pack<T> zero_below(Pack<T> v, Pack<T> x, Pack<T> lowest) {
+  return select(x < lowest, Pack<T>(T(0)), v);
+}
+#endif
+
 /// e^x up to the largest number:  n = round(x / ln 2),  r = x - n ln 2,  e^x = 2^n (1 + r + r^2 q(r)),  |r| <= ln(2) / 2.
 /// The low bits of the shifted quotient are n: moved to the exponent and added there, they multiply by 2^n.
 template <class T, bool /*Exact*/>
@@ -158,7 +174,7 @@ RANKGRAD_INLINE inline Pack<T> exp_or_zero(Pack<T> x) {
                       2.76312804594924345e-7, 2.51178596552487217e-8);
   const Pack<T> mantissa = as_written<T>(fma(r2, q, r)) + Pack<T>(T(1));   // rounded before scaling
   const Pack<T> power = bit_cast<T>(bit_cast<Bits<T>>(mantissa) + (bit_cast<Bits<T>>(t) << C::mantissa));
-  return select(x < Pack<T>(C::lowest), Pack<T>(T(0)), power);
+  return zero_below(power, x, Pack<T>(C::lowest));
 }
 #endif
 

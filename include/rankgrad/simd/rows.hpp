@@ -46,15 +46,4 @@ RANKGRAD_INLINE inline Pack<T> larger(Pack<T> best, Pack<T> v) {
   return select(v > best, v, best);
 }
 
-/// The largest of n > 0 values; NaN is skipped (it shows later, in the sums).
-template <class T>
-T highest(const T* values, std::size_t n) {
-  const Pack<T> first(values[0]);
-  Pack<T> best[2] = {first, first};
-  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    best[at.slot] = larger(best[at.slot], at.load(values + i, values[0]));
-  });
-  return highest(larger(best[0], best[1]));
-}
-
 }  // namespace rankgrad::simd
