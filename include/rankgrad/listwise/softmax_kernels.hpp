@@ -16,7 +16,7 @@
 // moved,
 //   S <- S e^{(top_old - top_new) / tau},   sum t x <- sum t x + Y (top_old - top_new) / tau       (both of one sign)
 // which for scores in any order but the rising one is rare. The gradient needs e^{x_i} again: kept, with the top_b of its
-// block, while list and scratch fit the cache; computed again beyond, where two streams less are worth an exp. Every 64
+// block, while list and scratch fit the cache; computed again beyond, where two streams less are worth an exp. Every 16
 // blocks are a piece with sums of its own, which a team may share out (core/executor.hpp); pieces are joined by the same
 // move, in their order.
 //
@@ -140,7 +140,7 @@ Contribution<T> held(const Problem<T>& list, const GradientSink<T>& out) {
 template <Real T>
 class Blocks {
   using Pack = simd::Pack<T>;
-  static constexpr std::size_t block = packs_in_block * simd::lanes<T>, piece = 64 * block;
+  static constexpr std::size_t block = packs_in_block * simd::lanes<T>, piece = 16 * block;
 
  public:
   /// `keep`: e^x stands in scratch, [n], relative to the highest score up to its block; else it is computed twice.
