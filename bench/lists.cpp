@@ -82,7 +82,7 @@ const bool registered = [] {
   for (const char* loss : {"listwise/softmax", "plackett_luce/listmle", "pairwise/ranknet"})
     add_row<float>({std::string("threads/") + loss, Count::items}, equal_lists<1000>(), Clock::wall);
   if (const std::string loss = "auc/mann_whitney_logistic"; long_lists.contains(loss))
-    for (const std::size_t n : {100'000u, 1'000'000u})
+    for (const std::size_t n : {100'000u, 1'000'000u, 10'000'000u})
       add_row<float>({"threads/" + loss, Count::items, {.binary_labels = true}}, one_list(n), Clock::wall);
   return true;
 }();

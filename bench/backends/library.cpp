@@ -231,6 +231,27 @@ void append_for(std::string_view, Methods<Similarities<T>>& methods) {
   methods.push_back({RANKGRAD_BUILD_NAME, run});
 }
 
+/// Elementary functions: name, and body(x, where the result goes, how far on the next result goes).
+template <class T>
+void append_for(std::string_view function, Methods<Numbers<T>>& methods) {
+  using simd::Pack;
+  const auto add = [&](std::string_view name, auto body) {
+    if (function != name) return;
+    methods.push_back({RANKGRAD_BUILD_NAME, [body](const Numbers<T>& in, std::span<T> out) {
+                         for (std::size_t i = 0; i < in.x.size(); i += simd::lanes<T>) body(simd::load(&in.x[i]), &out[i], in.x.size());
+                         return 0.0;
+                       }});
+  };
+  add("elementary/exp", [](Pack<T> x, T* out, std::size_t) { simd::store(out, simd::exp_nonpositive<T>(x)); });
+  add("elementary/log1p", [](Pack<T> x, T* out, std::size_t) { simd::store(out, simd::log1p_unit<T>(x)); });
+  add("elementary/log", [](Pack<T> x, T* out, std::size_t) { simd::store(out, simd::log_positive<T>(x)); });
+  add("elementary/softplus_sigmoid", [](Pack<T> x, T* out, std::size_t n) {
+    const auto both = simd::softplus_sigmoid<T>(x);
+    simd::store(out, both.softplus);
+    simd::store(out + n, both.sigmoid);
+  });
+}
+
 }  // namespace
 
 template <class Input>
@@ -243,5 +264,7 @@ template void append(std::string_view, Methods<Comparisons<float>>&);
 template void append(std::string_view, Methods<Comparisons<double>>&);
 template void append(std::string_view, Methods<Similarities<float>>&);
 template void append(std::string_view, Methods<Similarities<double>>&);
+template void append(std::string_view, Methods<Numbers<float>>&);
+template void append(std::string_view, Methods<Numbers<double>>&);
 
 }  // namespace bench::RANKGRAD_BUILD

@@ -64,6 +64,9 @@ class Bars {
     at_least("exp, float, over std::exp", 15, over("scalar", "elementary/exp/float", "4096"));
     at_least("exp, double, over std::exp", 10, over("scalar", "elementary/exp/double", "4096"));
     at_least("softplus and sigmoid together, float, over scalar", 30, over("scalar", "elementary/softplus_sigmoid/float", "4096"));
+    at_most("exp, float, ulp", 1.1, results_.error("exp/float"));
+    at_most("softplus, float, ulp", 3, results_.error("softplus/float"));
+    at_most("sigmoid, float, ulp", 2, results_.error("sigmoid/float"));
   }
 
   void listwise() {
@@ -112,14 +115,21 @@ class Bars {
     at_most("logistic pairs, weights, times plain, double", 1.5, variant("weights", "double", plain_double));
     at_most("logistic pairs, curvature, times plain", 1.4, variant("curvature", "float", plain));
     at_most("logistic pairs, curvature, times plain, double", 1.5, variant("curvature", "double", plain_double));
+    for (const std::string of : {"auc/mann_whitney_logistic", "pairwise/ranknet"}) {
+      at_most(of + ", float, error of value and gradient, n = 1e4", 1e-6, results_.error(of + "/float"));
+      at_most(of + ", double, error of value and gradient, n = 1e4", 1e-12, results_.error(of + "/double"));
+    }
     const std::string lambdarank = "pairwise/lambdarank/float";
     at_least("LambdaRank without cut-off, n = 1e5, over SIMD brute force (extrapolated)", 50, over_brute(lambdarank, "100000"));
+    at_most("LambdaRank, float, error of value and gradient, n = 1e4", 1e-6, results_.error(lambdarank));
     at_most("LambdaRank, n = 1e5, curvature, times plain", 1.35, own("variant/lambdarank_curvature/float", n) / own(lambdarank, n));
   }
 
   void smooth_ranks() {
     const std::string loss = "listwise/approx_ndcg/float";
     at_least("ApproxNDCG, n = 1e4, over own brute force", 400, problem(loss, "10000").time("simd_brute") / own(loss, "10000"));
+    at_most("ApproxNDCG, float, error of value and gradient, n = 1e4", 1e-6, results_.error("listwise/approx_ndcg/float"));
+    at_most("ApproxNDCG, double, error of value and gradient, n = 1e4", 1e-13, results_.error("listwise/approx_ndcg/double"));
   }
 
   void sorted() {
@@ -140,17 +150,24 @@ class Bars {
   }
 
   void builds() {
-    Several batches, lists, narrow;
+    Several batches, lists, longest, narrow, functions, grids;
+    const auto avx2 = [](const Problem& p) { return p.time("rankgrad") / p.time("rankgrad_avx2"); };
     for (const Problem& p : results_.problems) {
       if (p.loss.starts_with("threads/"))
-        (p.length() > 0 ? lists : batches).add(p.loss.substr(8) + "/" + p.shape, p.time("rankgrad") / p.time("rankgrad_2_threads"));
+        (p.length() > 1e6 ? longest : p.length() > 0 ? lists : batches).add(p.loss.substr(8) + "/" + p.shape, p.time("rankgrad") / p.time("rankgrad_2_threads"));
       if (p.loss.ends_with("/float") && (p.shape == "1000" || p.shape == "uniform10..100" || p.shape == "256"))
-        narrow.add(p.loss, p.time("rankgrad") / p.time("rankgrad_avx2"));
+        narrow.add(p.loss, avx2(p));
+      if (p.loss.starts_with("elementary/")) functions.add(p.loss, avx2(p));
     }
+    grids.add("auc/mann_whitney_logistic/double", avx2(problem("auc/mann_whitney_logistic/double", "100000")));
+    grids.add("listwise/approx_ndcg/float", avx2(problem("listwise/approx_ndcg/float", "10000")));
     all_at_least("two threads, batches", 1.8, batches);
-    all_at_least("two threads, one long list", 1.8, lists);
+    all_at_least("two threads, one list of 1e5 or 1e6", 1.8, lists);
+    all_at_least("two threads, one list of 1e7", 1.5, longest);
     all_at_least("AVX2 build over AVX-512, float", 0.5, narrow);
     at_least("AVX2 build over AVX-512, float, geometric mean", 0.5, narrow.geometric_mean());
+    all_at_least("AVX2 build over AVX-512, grid in double and ApproxNDCG", 0.4, grids);
+    all_at_least("AVX2 build over AVX-512, elementary functions", 0.25, functions);
   }
 
   const Results& results_;

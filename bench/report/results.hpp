@@ -47,6 +47,7 @@ struct Problem {
 
 struct Results {
   std::vector<Problem> problems;   ///< in the order of registration, whatever order they ran in
+  std::map<std::string, double> errors_of;   ///< what accuracy.cpp found, by "function/T" and "family/loss/T"
   std::vector<std::string> errors;
 
   const Problem& at(const std::string& loss, const std::string& shape) const {
@@ -59,6 +60,7 @@ struct Results {
     const auto& methods = at("ceiling", what).methods;
     return methods.contains(type) ? Number(methods.at(type).per_item) : Number();
   }
+  Number error(const std::string& what) const { return errors_of.contains(what) ? Number(errors_of.at(what)) : Number(); }
 };
 
 inline double unit(const std::string& name) { return name == "ns" ? 1 : name == "us" ? 1e3 : name == "ms" ? 1e6 : 1e9; }
@@ -73,6 +75,12 @@ inline Results read(const Json& json) {
       continue;
     }
     if (run.value("repetitions", 1) > 1 && run.value("aggregate_name", "") != "median") continue;
+    const std::string accuracy = "accuracy/";
+    if (name.starts_with(accuracy)) {
+      name = name.substr(accuracy.size(), name.find("/iterations:") - accuracy.size());
+      results.errors_of[name] = run.at("error");
+      continue;
+    }
     const std::string wall = "/real_time";
     const bool by_wall = name.ends_with(wall);
     if (by_wall) name.resize(name.size() - wall.size());

@@ -68,6 +68,9 @@ void print_tables(const Results& results) {
     const Number fraction = limit(results, p) / p.time("rankgrad");
     return fraction && *fraction > 1.05 ? std::string(">") : text("{:.0f}", fraction ? Number(100 * *fraction) : fraction);
   });
+  if (!results.errors_of.empty())
+    fmt::print("\nErrors: functions in units in the last place, losses relative to the largest derivative\n\n");
+  for (const auto& [what, error] : results.errors_of) fmt::print("{:<40}{:>9.2g}\n", what, error);
   fmt::print("\nLimits of this machine, ns per lane or element\n\n{:<16}{:>10}{:>10}\n", "", "float", "double");
   for (const char* what : {"divide", "fma", "exp", "read_l1", "copy_l1", "read_dram", "copy_dram"})
     if (const Number ns = results.ceiling(what, "float"))

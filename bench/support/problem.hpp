@@ -82,6 +82,19 @@ struct Similarities {
   double pairs() const { return 0; }
 };
 
+/// Arguments of an elementary function; the "gradient" is where its results go, one after the other.
+template <class T>
+struct Numbers {
+  using value_type = T;
+
+  std::vector<T> x;
+  std::size_t results;
+
+  std::size_t gradient_size() const { return results * x.size(); }
+  double items() const { return static_cast<double>(x.size()); }
+  double pairs() const { return 0; }
+};
+
 /// How far a backend is compared with the first one.
 enum class Compare { exact, all, roughly, gradient_only, nothing };
 
@@ -97,7 +110,7 @@ struct Method {
 template <class Input>
 using Methods = std::vector<Method<typename Input::value_type, Input>>;
 
-// What each build has to offer for a loss, appended to `methods`. `Input` is one of the three above.
+// What each build has to offer for a loss, appended to `methods`. `Input` is one of the four above.
 namespace scalar {   // backends/twins.cpp
 template <class Input>
 void append(std::string_view loss, Methods<Input>& methods);
