@@ -45,10 +45,12 @@ const Row rows[] = {
 };
 
 /// Parameters, weights and curvature beside the plain call on one long list, where `of` is fast enough for it. Scores of
-/// spread 0.2 fall into two bins of width 2, of spread 20 into a hundred.
+/// spread 0.2 fall into two bins of width 2, of spread 20 into a hundred; of spread 60 they have pairs whose e^-x is too
+/// small for a normal number.
 const struct Variant {
   std::string name, of;
   Traits traits;
+  std::size_t n = 100'000;
 } variants[] = {
     {"variant/mann_whitney_2_bins", "auc/mann_whitney_logistic", {.binary_labels = true, .spread = 0.2}},
     {"variant/mann_whitney_100_bins", "auc/mann_whitney_logistic", {.binary_labels = true, .spread = 20}},
@@ -56,6 +58,8 @@ const struct Variant {
     {"variant/mann_whitney_tau", "auc/mann_whitney_logistic", {.binary_labels = true}},
     {"variant/mann_whitney_curvature", "auc/mann_whitney_logistic", {.binary_labels = true}},
     {"variant/lambdarank_curvature", "pairwise/lambdarank", {}},
+    {"variant/all_pairs", "auc/mann_whitney_logistic", {.binary_labels = true}, 10'000},
+    {"variant/all_pairs_wide", "auc/mann_whitney_logistic", {.binary_labels = true, .spread = 60}, 10'000},
 };
 
 template <class T>
@@ -73,7 +77,7 @@ void add_all() {
     for (const Shape& shape : every_shape())
       if (shape.longest <= 10'000 || long_lists.contains(row.loss)) add_row<T>(row, shape);
   for (const Variant& variant : variants)
-    if (long_lists.contains(variant.of)) add_row<T>({variant.name, Count::items, variant.traits}, one_list(100'000));
+    if (long_lists.contains(variant.of)) add_row<T>({variant.name, Count::items, variant.traits}, one_list(variant.n));
 }
 
 const bool registered = [] {

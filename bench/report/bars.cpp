@@ -91,6 +91,8 @@ class Bars {
     at_least("logistic pairs, brute force, n = 1e4, over -ffast-math", 9, pairs.per_pair("scalar_fast_math") / brute(loss, "10000"));
     at_least("logistic pairs, brute force, n = 1e4, fraction of the divider's limit", 0.55,
              results_.ceiling("divide", "float") / brute(loss, "10000"));
+    at_most("logistic pairs, brute force, with pairs of denormal e^-x, times without", 1.1,
+            own("variant/all_pairs_wide/float", "10000") / own("variant/all_pairs/float", "10000"));
     at_least("RankNet, 5 grades, lists of 10..100, over scalar", 45, over("scalar", "pairwise/ranknet/float", "uniform10..100"));
     at_most("RankNet, 5 grades, n = 1e5, times two classes", 2, own("pairwise/ranknet/float", "100000") / own(loss, "100000"));
   }
