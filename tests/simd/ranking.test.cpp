@@ -74,16 +74,26 @@ TEMPLATE_TEST_CASE("sorting agrees with std::stable_sort, whatever its way", "[s
       rg::simd::rank_descending(values.data(), order.data(), n, workspace);
       CHECK(order == expected);
       const auto frame = workspace.frame();
-      if (n <= 3000) {
-        sort_by_counting(values.data(), AllItems{}, n, order.data(), workspace);
+      std::vector<T> along(n), in_order(n);
+      for (std::size_t r = 0; r < n; ++r) in_order[r] = values[expected[r]];
+      const auto check = [&](bool with_values) {
         CHECK(order == expected);
-      }
-      if (n > 0) {
-        sort_by_digits(values.data(), AllItems{}, n, order.data(), workspace);
-        CHECK(order == expected);
-        std::iota(order.begin(), order.end(), 0u);
-        sort_by_digits(values.data(), ListedItems{order.data()}, n, order.data(), workspace);   // in place
-        CHECK(order == expected);
+        if (with_values) CHECK(along == in_order);
+        std::fill(along.begin(), along.end(), T(7));
+      };
+      for (const bool with_values : {false, true}) {
+        T* sorted_values = with_values ? along.data() : nullptr;
+        if (n <= 3000) {
+          sort_by_counting(values.data(), AllItems{}, n, order.data(), sorted_values, workspace);
+          check(with_values);
+        }
+        if (n > 0) {
+          sort_by_digits(values.data(), AllItems{}, n, order.data(), sorted_values, workspace);
+          check(with_values);
+          std::iota(order.begin(), order.end(), 0u);
+          sort_by_digits(values.data(), ListedItems{order.data()}, n, order.data(), sorted_values, workspace);   // in place
+          check(with_values);
+        }
       }
     }
   }

@@ -21,11 +21,12 @@ enum class Ties {
 };
 
 /// order[r] = the item on rank r + 1 when sorted by score under a tie policy (`expected` sorts as `stable`). What counts
-/// as more relevant among equal scores is `relevance`, by default the label.
+/// as more relevant among equal scores is `relevance`, by default the label. by_rank[r] = its score, where that is wanted.
 template <Real T, Real R>
-void rank_order(const ListView<T>& list, const R* relevance, Ties ties, std::uint64_t seed, std::uint32_t* order, Workspace& workspace) {
+void rank_order(const ListView<T>& list, const R* relevance, Ties ties, std::uint64_t seed, std::uint32_t* order, Workspace& workspace,
+                T* by_rank = nullptr) {
   const std::size_t n = list.size();
-  if (ties == Ties::stable || ties == Ties::expected) return simd::rank_descending(list.scores.data(), order, n, workspace);
+  if (ties == Ties::stable || ties == Ties::expected) return simd::rank_descending(list.scores.data(), order, n, workspace, by_rank);
   if (ties == Ties::shuffled) {
     for (std::size_t i = 0; i < n; ++i) order[i] = static_cast<std::uint32_t>(i);
     Random(seed, list.index).shuffle(order, n);
@@ -34,11 +35,11 @@ void rank_order(const ListView<T>& list, const R* relevance, Ties ties, std::uin
     if (ties == Ties::pessimistic)
       for (std::size_t i = 0; i < n / 2; ++i) std::swap(order[i], order[n - 1 - i]);
   }
-  simd::sort_descending(list.scores.data(), order, n, workspace);
+  simd::sort_descending(list.scores.data(), order, n, workspace, by_rank);
 }
 template <Real T>
-void rank_order(const ListView<T>& list, Ties ties, std::uint64_t seed, std::uint32_t* order, Workspace& workspace) {
-  rank_order(list, list.labels.data(), ties, seed, order, workspace);
+void rank_order(const ListView<T>& list, Ties ties, std::uint64_t seed, std::uint32_t* order, Workspace& workspace, T* by_rank = nullptr) {
+  rank_order(list, list.labels.data(), ties, seed, order, workspace, by_rank);
 }
 
 /// rank[i] - 1 = position[i] = where item i stands in `order`.

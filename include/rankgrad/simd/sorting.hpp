@@ -68,6 +68,13 @@ constexpr KeyOf<T> descending_key(T value) {
   bits &= Key{0} - static_cast<Key>(bits != sign);   // -0 is +0
   return bits ^ (((bits >> top) - 1) & (sign - 1));
 }
+/// The value of a key.
+template <Real T>
+constexpr T value_of_key(KeyOf<T> key) {
+  using Key = KeyOf<T>;
+  constexpr unsigned top = 8 * sizeof(T) - 1;
+  return std::bit_cast<T>(static_cast<Key>(key ^ (((key >> top) - 1) & ((Key{1} << top) - 1))));
+}
 
 /// Up to which length counting is faster than the passes: measured, per width of the registers and of the keys.
 template <class T>
@@ -149,17 +156,25 @@ std::uint64_t* radix_sort(std::uint64_t* words, std::uint64_t* other, std::size_
       for (std::size_t i = 0; i < n; ++i) out[place[digit(words[i], d)]++] = item_of(words[i]);
       return nullptr;
     }
-    for (std::size_t i = 0; i < n; ++i) other[place[digit(words[i], d)]++] = words[i];
+    std::size_t i = 0;
+    for (; i + 4 <= n; i += 4) {   // four at a time: loads do not wait for stores that might be to the same place
+      const std::uint64_t word[4] = {words[i], words[i + 1], words[i + 2], words[i + 3]};
+      for (const std::uint64_t w : word) other[place[digit(w, d)]++] = w;
+    }
+    for (; i < n; ++i) other[place[digit(words[i], d)]++] = words[i];
   }
   if (out)
     for (std::size_t i = 0; i < n; ++i) out[i] = item_of(words[i]);
   return words;
 }
 
-inline constexpr std::size_t longest_inserted = 24, longest_by_bytes = 2500;
+/// Three passes of 11 bits are less work than four of 8. But short lists do not repay 2048 counters, and in long ones, whose
+/// words are far from the processor, 2048 places to write to are more than it keeps addresses for: measured.
+inline constexpr std::size_t longest_inserted = 24, longest_by_bytes = 2500, longest_by_elevens = 450'000;
 
 inline std::uint64_t* sort_words(std::uint64_t* words, std::uint64_t* other, std::size_t n, std::uint32_t* out = nullptr) {
-  return n <= longest_by_bytes ? radix_sort<8>(words, other, n, out) : radix_sort<11>(words, other, n, out);
+  const bool bytes = n <= longest_by_bytes || n > longest_by_elevens;
+  return bytes ? radix_sort<8>(words, other, n, out) : radix_sort<11>(words, other, n, out);
 }
 
 /// Sorts what has the same key by the `bits` <= 32 lowest bits of the value's full key.
@@ -183,9 +198,10 @@ void sort_runs(const T* values, Items items, std::uint64_t* words, std::uint64_t
   }
 }
 
-/// out[r] = the item on place r. `items` may list what stands in `out` where digits sort, not where counting does.
+/// out[r] = the item on place r, sorted[r] its value where that is wanted. `items` may list what stands in `out` where digits
+/// sort, not where counting does.
 template <Real T, class Items>
-void sort_by_counting(const T* values, Items items, std::size_t n, std::uint32_t* out, Workspace& workspace) {
+void sort_by_counting(const T* values, Items items, std::size_t n, std::uint32_t* out, T* sorted, Workspace& workspace) {
   Bits<T>*keys = workspace.take<Bits<T>>(n), *ranks = workspace.take<Bits<T>>(n);
   constexpr KeyOf<T> sign = KeyOf<T>{1} << (8 * sizeof(T) - 1), last = static_cast<KeyOf<T>>(~KeyOf<T>{0});
   for (std::size_t i = 0; i < n; ++i) {
@@ -194,14 +210,21 @@ void sort_by_counting(const T* values, Items items, std::size_t n, std::uint32_t
   }
   count_ranks(keys, n, ranks);
   for (std::size_t i = 0; i < n; ++i) out[ranks[i]] = items.item(i);
+  if (sorted)
+    for (std::size_t i = 0; i < n; ++i) sorted[i] = values[items.number(out[i])];
 }
 
 template <Real T, class Items>
-void sort_by_digits(const T* values, Items items, std::size_t n, std::uint32_t* out, Workspace& workspace) {
+void sort_by_digits(const T* values, Items items, std::size_t n, std::uint32_t* out, T* sorted, Workspace& workspace) {
   std::uint64_t *words = workspace.take<std::uint64_t>(n), *other = workspace.take<std::uint64_t>(n);
   if constexpr (sizeof(T) == 4) {
     for (std::size_t i = 0; i < n; ++i) words[i] = sort_word(descending_key(items.value(values, i)), items.item(i));
-    sort_words(words, other, n, out);
+    if (!sorted) return static_cast<void>(sort_words(words, other, n, out));
+    const std::uint64_t* result = sort_words(words, other, n);
+    for (std::size_t i = 0; i < n; ++i) {   // the key says the value: no visit to where the item was
+      out[i] = item_of(result[i]);
+      sorted[i] = value_of_key<T>(key_of(result[i]));
+    }
   } else {
     const std::uint64_t first = descending_key(items.value(values, 0));
     std::uint64_t differ = 0;
@@ -209,38 +232,40 @@ void sort_by_digits(const T* values, Items items, std::size_t n, std::uint32_t* 
     const unsigned width = static_cast<unsigned>(std::bit_width(differ)), below = width > 32 ? width - 32 : 0;
     for (std::size_t i = 0; i < n; ++i)
       words[i] = sort_word(static_cast<std::uint32_t>(descending_key(items.value(values, i)) >> below), items.item(i));
-    std::uint64_t* sorted = sort_words(words, other, n);
-    if (below > 0) sort_runs(values, items, sorted, sorted == words ? other : words, n, below);
-    for (std::size_t i = 0; i < n; ++i) out[i] = item_of(sorted[i]);
+    std::uint64_t* result = sort_words(words, other, n);
+    if (below > 0) sort_runs(values, items, result, result == words ? other : words, n, below);
+    for (std::size_t i = 0; i < n; ++i) out[i] = item_of(result[i]);
+    if (sorted)
+      for (std::size_t i = 0; i < n; ++i) sorted[i] = values[items.number(item_of(result[i]))];
   }
 }
 
 }  // namespace detail
 
 /// out[r] = the item on place r, by value descending; equal values stay in the order of `items`, which lists them in
-/// other memory than `out`.
+/// other memory than `out`. sorted[r] = its value, where that is wanted (0 may have lost its sign).
 template <Real T, class Items>
-void sort_items(const T* values, Items items, std::uint32_t* out, std::size_t n, Workspace& workspace) {
+void sort_items(const T* values, Items items, std::uint32_t* out, std::size_t n, Workspace& workspace, T* sorted = nullptr) {
   const auto frame = workspace.frame();
-  if (n <= detail::longest_counted<T>) detail::sort_by_counting(values, items, n, out, workspace);
-  else detail::sort_by_digits(values, items, n, out, workspace);
+  if (n <= detail::longest_counted<T>) detail::sort_by_counting(values, items, n, out, sorted, workspace);
+  else detail::sort_by_digits(values, items, n, out, sorted, workspace);
 }
 
 /// The same for items 0 .. n - 1.
 template <Real T>
-void rank_descending(const T* values, std::uint32_t* order, std::size_t n, Workspace& workspace) {
-  sort_items(values, AllItems{}, order, n, workspace);
+void rank_descending(const T* values, std::uint32_t* order, std::size_t n, Workspace& workspace, T* sorted = nullptr) {
+  sort_items(values, AllItems{}, order, n, workspace, sorted);
 }
 
 /// Sorts `order`, a list of item numbers, by values[item] descending; items with equal values keep their places
 /// relative to each other.
 template <Real T>
-void sort_descending(const T* values, std::uint32_t* order, std::size_t n, Workspace& workspace) {
+void sort_descending(const T* values, std::uint32_t* order, std::size_t n, Workspace& workspace, T* sorted = nullptr) {
   const auto frame = workspace.frame();
-  if (n > detail::longest_counted<T>) return detail::sort_by_digits(values, ListedItems{order}, n, order, workspace);
+  if (n > detail::longest_counted<T>) return detail::sort_by_digits(values, ListedItems{order}, n, order, sorted, workspace);
   std::uint32_t* items = workspace.take<std::uint32_t>(n);
   std::copy_n(order, n, items);
-  detail::sort_by_counting(values, ListedItems{items}, n, order, workspace);
+  detail::sort_by_counting(values, ListedItems{items}, n, order, sorted, workspace);
 }
 
 }  // namespace rankgrad::simd

@@ -52,26 +52,37 @@ ScoreRange score_range(const T* scores, std::size_t n) {
   return {static_cast<double>(bottom), static_cast<double>(top), sum(check) == T(0)};
 }
 
+/// slopes = slopes * weight * factor, weights null: all 1. The arrays are padded.
+template <Real T, class Sum>
+void multiply(Sum* sums, const T* weights, std::size_t n, double factor) {
+  using namespace simd;
+  const Pack<double> f(factor);
+  for (std::size_t z = 0; z < n; z += lanes<double>) store_narrow(sums + z, (weights ? f * load_wide(weights + z) : f) * load_wide(sums + z));
+}
+
 /// Hands the results of runs or of direct pairs to where the items came from.
 template <Real T, class Sum>
-void scatter(const std::uint32_t* item, const Sum* slopes, const Sum* bends, const T* weights, std::size_t n, double slope_factor,
-             double bend_factor, const GradientSink<T>& out) {
-  for (std::size_t z = 0; z < n; ++z) {
-    const double weight = weights ? static_cast<double>(weights[z]) : 1.0;
-    out.add(item[z], static_cast<T>(slope_factor * weight * static_cast<double>(slopes[z])),
-            out.hess ? static_cast<T>(bend_factor * weight * static_cast<double>(bends[z])) : T(0));
-  }
+void scatter(const std::uint32_t* item, Sum* slopes, Sum* bends, const T* weights, std::size_t n, double slope_factor, double bend_factor,
+             const GradientSink<T>& out) {
+  multiply(slopes, weights, n, slope_factor);
+  for (std::size_t z = 0; z < n; ++z) out.grad[item[z]] += out.scale * static_cast<T>(slopes[z]);
+  if (!out.hess) return;
+  multiply(bends, weights, n, bend_factor);
+  for (std::size_t z = 0; z < n; ++z) out.hess[item[z]] += out.scale * static_cast<T>(bends[z]);
 }
 
 /// The tree, for a list with finite scores and at most max_grades grades.
 template <Real T, class Loss>
 Contribution<T> by_tree(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, std::size_t leaf_size,
                         const GradientSink<T>& out, Workspace& workspace) {
+  const double total_weight = pair_weight(grades, list);
+  if (!(total_weight > 0)) return {};
   Runs<T> runs;
-  if (!make_runs(loss, list, grades, out.hess != nullptr, runs, workspace)) return {};
-  const double value = out.hess ? all_pairs<true>(runs, loss.sigma, leaf_size, workspace) : all_pairs<false>(runs, loss.sigma, leaf_size, workspace);
-  const double factor = loss.normalize == Normalize::mean ? 1 / runs.pair_weight : 1;
-  scatter(runs.item, runs.slopes, runs.bends, runs.weights, runs.n, factor * loss.sigma, factor * loss.sigma * loss.sigma, out);
+  Bins bins;
+  if (!sort_into_bins(loss, list, grades, out.hess != nullptr, runs, bins, workspace)) return {};
+  const double value = out.hess ? all_pairs<true>(runs, bins, leaf_size, workspace) : all_pairs<false>(runs, bins, leaf_size, workspace);
+  const double factor = loss.normalize == Normalize::mean ? 1 / total_weight : 1;
+  scatter(runs.item, runs.slopes, runs.bends, static_cast<const T*>(runs.weights), runs.n, factor * loss.sigma, factor * loss.sigma * loss.sigma, out);
   return {static_cast<T>(factor * value), true};
 }
 

@@ -1,11 +1,12 @@
-// rankgrad/pairwise/lambda_tree/runs.hpp: one list for the score-interval tree: grade by grade, each by rank.
+// rankgrad/pairwise/lambda_tree/runs.hpp: what the score-interval tree keeps of a list: its grades, and a run of items for each.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <rankgrad/metric/gain_discount.hpp>
 #include <rankgrad/pairwise/lambda_tree/levels.hpp>
-#include <rankgrad/simd/ranking.hpp>
 #include <rankgrad/simd/rows.hpp>
+
+#include <bit>
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::lambda_tree {
 
@@ -21,21 +22,28 @@ struct Grades {
   std::uint8_t* of_item = nullptr;
 };
 
-/// Labels that are whole numbers below max_grades, as grades are: their counts, in one pass without branches. False: not so.
+/// Labels that are whole numbers below max_grades, as grades are: their counts, without branches. False: not so.
 template <Real T>
 bool count_whole(const T* labels, std::size_t n, std::uint8_t* of_item, std::uint32_t* size) {
-  bool whole = true;
+  constexpr T unit = sizeof(T) == 4 ? T(0x1p23) : T(0x1p52);   // numbers from here on have no fraction: adding it rounds
+  constexpr auto unit_bits = std::bit_cast<simd::Bits<T>>(unit);
   std::uint32_t counts[4][max_grades] = {};   // four, so that equal labels in a row do not wait for each other
-  for (std::size_t i = 0; i < n; ++i) {
-    const bool small = labels[i] >= T(0) && labels[i] < T(max_grades);
-    const auto grade = static_cast<std::uint32_t>(small ? labels[i] : T(0));
-    whole &= small && static_cast<T>(grade) == labels[i];
-    of_item[i] = static_cast<std::uint8_t>(grade);
-    ++counts[i % 4][grade];
-    if (i % 256 == 255 && !whole) return false;
+  for (std::size_t i = 0; i < n;) {
+    const std::size_t begin = i, end = std::min(n, i + 256);
+    simd::Bits<T> others = 0;
+    for (; i < end; ++i) {   // without a comparison of floats, so that compilers make packs of it
+      const auto grade = static_cast<simd::Bits<T>>(std::bit_cast<simd::Bits<T>>(labels[i] + unit) - unit_bits);
+      const T back = static_cast<T>(static_cast<std::int32_t>(grade));
+      others |= (std::bit_cast<simd::Bits<T>>(back) ^ std::bit_cast<simd::Bits<T>>(labels[i])) | (grade & ~simd::Bits<T>(max_grades - 1));
+      of_item[i] = static_cast<std::uint8_t>(grade);
+    }
+    if (others) return false;   // also for -0, which is no harm
+    for (i = begin; i + 4 <= end; i += 4)
+      for (std::size_t part = 0; part < 4; ++part) ++counts[part][of_item[i + part]];
+    for (; i < end; ++i) ++counts[0][of_item[i]];
   }
   for (std::size_t g = 0; g < max_grades; ++g) size[g] = counts[0][g] + counts[1][g] + counts[2][g] + counts[3][g];
-  return whole;
+  return true;
 }
 
 /// Any labels: false where there are more than max_grades distinct ones.
@@ -88,25 +96,21 @@ bool find_grades(const T* labels, std::size_t n, Grades<T>& grades, Workspace& w
   return true;
 }
 
-/// The sorted list. Discounts of neighbouring ranks differ by less than the rounding of a float a few thousand ranks down
-/// the list, and where scores lie far apart such differences are all there is: hence doubles, and in T only relative to
-/// the bin. Arrays are grade-major, most relevant first, inside a grade by rank, and padded.
+/// The list grade by grade, most relevant first, inside a grade by rank; arrays are padded. What fills them, and why places
+/// and discounts are relative: bins.hpp.
 template <Real T>
 struct Runs {
   std::size_t n = 0, grades = 0;
   const std::uint32_t* begin = nullptr;     ///< [grades + 1]
   double gap[max_grades][max_grades];       ///< |G_g - G_h| / ideal DCG
   double gain[max_grades];                  ///< G / ideal DCG, falling
-  T* scores = nullptr;                      ///< as given
   T* places = nullptr;                      ///< sigma (s - middle of the item's bin), in [-1, 1]
-  double* exact_discounts = nullptr;
-  T* discounts = nullptr;                   ///< exact_discounts less that of the last item of the bin
+  T* discounts = nullptr;                   ///< less that of the last item of the bin
   T* weights = nullptr;                     ///< null: all 1
   T* slopes = nullptr;                      ///< results: d/d(sigma s), without the item's own weight
   T* bends = nullptr;                       ///< null: not wanted
   std::uint32_t* item = nullptr;
   std::uint8_t* grade_of_rank = nullptr;
-  double pair_weight = 0;                   ///< sum of w_i w_j over the comparable pairs
 };
 
 /// The sum of w_i w_j over the pairs with different grades.
@@ -147,55 +151,6 @@ bool fill_gains(const Loss& loss, const Grades<T>& grades, const double* by_rank
   if (!(ideal > 0)) return false;
   for (std::size_t g = 0; g < grades.count; ++g) gains[g] /= ideal;
   return true;
-}
-
-/// Sorts a list into runs. False: no signal (no positive ideal DCG or no comparable pair with weight).
-template <Real T, class Loss>
-bool make_runs(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, bool with_bends, Runs<T>& runs, Workspace& workspace) {
-  const std::size_t n = runs.n = list.size();
-  runs.grades = grades.count;
-  runs.begin = grades.begin;
-  double* by_rank = workspace.take<double>(n);
-  fill_discounts(loss.discount, loss.k, by_rank, n);
-  if (!fill_gains(loss, grades, by_rank, runs.gain)) return false;
-  for (std::size_t g = 0; g < runs.grades; ++g)
-    for (std::size_t h = 0; h < runs.grades; ++h) runs.gap[g][h] = std::abs(runs.gain[g] - runs.gain[h]);
-
-  runs.scores = workspace.take<T>(n);
-  runs.places = workspace.take<T>(n);
-  runs.discounts = workspace.take<T>(n);
-  runs.exact_discounts = workspace.take<double>(n);
-  runs.weights = list.weights.empty() ? nullptr : workspace.take<T>(n);
-  runs.slopes = workspace.take<T>(n, T(0));
-  runs.bends = with_bends ? workspace.take<T>(n, T(0)) : nullptr;
-  runs.item = workspace.take<std::uint32_t>(n);
-  runs.grade_of_rank = workspace.take<std::uint8_t>(n);
-  {
-    const auto frame = workspace.frame();
-    std::uint32_t* order = workspace.take<std::uint32_t>(n);
-    rank_order(list, loss.ties, loss.seed, order, workspace);
-    struct Carried {   // side by side: one visit to memory per item, not two
-      T score;
-      std::uint8_t grade;
-    };
-    Carried* carried = workspace.take<Carried>(n);
-    for (std::size_t i = 0; i < n; ++i) carried[i] = {list.scores[i], grades.of_item[i]};
-    std::uint32_t next[max_grades];
-    for (std::size_t g = 0; g < runs.grades; ++g) next[g] = grades.begin[g];
-    for (std::size_t r = 0; r < n; ++r) {
-      const std::uint32_t item = order[r];
-      const auto [score, g] = carried[item];
-      const std::uint32_t z = next[g]++;
-      runs.grade_of_rank[r] = g;
-      runs.item[z] = item;
-      runs.scores[z] = score;
-      runs.exact_discounts[z] = by_rank[r];
-    }
-  }
-  if (runs.weights)
-    for (std::size_t z = 0; z < n; ++z) runs.weights[z] = list.weights[runs.item[z]];
-  runs.pair_weight = pair_weight(grades, list);
-  return runs.pair_weight > 0;
 }
 
 /// A node: a score interval, and the part of each run that lies in it.

@@ -6,9 +6,8 @@
 // |D_i - D_j| has a known sign between two disjoint score intervals, since a better score is a better rank. There the
 // pair sum separates: moments of one side, a small matrix, a polynomial on the other (cross.hpp). So
 //
-//   1. sort into runs, one per grade, by rank                                                            (runs.hpp)
-//   2. cut the scores into bins of half-width 1 in sigma s: pairs between bins that touch by cross.hpp, between others by
-//      exponential series                                                                                (far_field.hpp)
+//   1. sort into bins of half-width 1 in sigma s, and in runs, one per grade, by rank                    (bins.hpp)
+//   2. pairs between bins that touch by cross.hpp, between others by exponential series                  (far_field.hpp)
 //   3. inside a bin, halve the interval down to narrow ones: halves by cross.hpp; a narrow interval in one pass by rank,
 //      whatever it holds (rank_sweep.hpp); a short one pair by pair (direct.hpp).
 //
@@ -18,6 +17,7 @@
 // register of items; independent of n but for the sort.
 #pragma once
 
+#include <rankgrad/pairwise/lambda_tree/bins.hpp>
 #include <rankgrad/pairwise/lambda_tree/direct.hpp>
 #include <rankgrad/pairwise/lambda_tree/far_field.hpp>
 #include <rankgrad/pairwise/lambda_tree/rank_sweep.hpp>
@@ -26,116 +26,6 @@ namespace rankgrad::inline RANKGRAD_ABI::pairwise::lambda_tree {
 
 /// A node of at most this many items goes pair by pair where it is too wide for the sweep.
 inline constexpr std::size_t leaf_items = 96;
-
-/// Bins that hold items, from the top. Bins that touch form a chain and are laid off from the first score of the chain, so
-/// that places are exact however far away other scores are: two scores near 0 do not lose their difference to one of 1e9.
-struct Bins {
-  std::size_t count = 0;
-  double* distance = nullptr;  ///< of a bin's middle below that of the bin before, in units of 1 / sigma
-  bool* touches = nullptr;     ///< the bin before
-  double* base = nullptr;      ///< the discount of the bin's last item, which the others are stored relative to
-  std::uint32_t* borders = nullptr;   ///< [b * grades + g]: where bin b begins in run g
-
-  Node node(std::size_t b, std::size_t grades) const {
-    Node node;
-    for (std::size_t g = 0; g < grades; ++g) {
-      node.begin[g] = borders[b * grades + g];
-      node.end[g] = borders[(b + 1) * grades + g];
-    }
-    return node;
-  }
-};
-
-/// The first place in [begin, end) where `inside` is false; it is true before and false after. Steps double first, so a
-/// short stretch costs little.
-template <class Inside>
-std::size_t first_outside(std::size_t begin, std::size_t end, Inside inside) {
-  std::size_t low = begin, step = 1;
-  while (low + step <= end && inside(low + step - 1)) {
-    low += step;
-    step *= 2;
-  }
-  std::size_t high = std::min(end, low + step);
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    if (inside(middle)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/// body(chain, number, begin, end) for every bin that holds items: the first score of its chain, its number in the chain,
-/// and its part of every run.
-template <class T, class Body>
-void for_each_bin(const Runs<T>& runs, double sigma, Body body) {
-  std::uint32_t begin[max_grades], end[max_grades];
-  for (std::size_t g = 0; g < runs.grades; ++g) begin[g] = runs.begin[g];
-  double chain = 0, number = -2;
-  const auto number_of = [&](double score) { return std::floor((chain - score) * sigma * 0.5); };
-  for (std::size_t done = 0; done < runs.n;) {
-    double first = 0;
-    bool any = false;
-    for (std::size_t g = 0; g < runs.grades; ++g)
-      if (begin[g] < runs.begin[g + 1]) {
-        const double score = static_cast<double>(runs.scores[begin[g]]);
-        first = any && first > score ? first : score;
-        any = true;
-      }
-    const double next = number_of(first);
-    if (done == 0 || next > number + 1) {
-      chain = first;
-      number = 0;
-    } else {
-      number = next;
-    }
-    for (std::size_t g = 0; g < runs.grades; ++g) {
-      end[g] = static_cast<std::uint32_t>(
-          first_outside(begin[g], runs.begin[g + 1], [&](std::size_t z) { return number_of(static_cast<double>(runs.scores[z])) <= number; }));
-      done += end[g] - begin[g];
-    }
-    body(chain, number, begin, end);
-    for (std::size_t g = 0; g < runs.grades; ++g) begin[g] = end[g];
-  }
-}
-
-/// Finds the bins and writes the places of the items in them.
-template <class T>
-Bins make_bins(const Runs<T>& runs, double sigma, Workspace& workspace) {
-  Bins bins;
-  for_each_bin(runs, sigma, [&](double, double, const std::uint32_t*, const std::uint32_t*) { ++bins.count; });
-  bins.distance = workspace.take<double>(bins.count);
-  bins.touches = workspace.take<bool>(bins.count);
-  bins.base = workspace.take<double>(bins.count);
-  bins.borders = workspace.take<std::uint32_t>((bins.count + 1) * runs.grades);
-  std::size_t b = 0;
-  double last_chain = 0, last_middle = 0;
-  for_each_bin(runs, sigma, [&](double chain, double number, const std::uint32_t* begin, const std::uint32_t* end) {
-    const double middle = 2 * number + 1;
-    bins.touches[b] = number > 0;
-    bins.distance[b] = number > 0 ? 2 : sigma * (last_chain - chain) + (middle - last_middle);
-    last_chain = chain;
-    last_middle = middle;
-    double base = 0;
-    bool any = false;
-    for (std::size_t g = 0; g < runs.grades; ++g)
-      if (end[g] > begin[g]) {
-        const double last = runs.exact_discounts[end[g] - 1];
-        base = any && base < last ? base : last;
-        any = true;
-      }
-    bins.base[b] = base;
-    for (std::size_t g = 0; g < runs.grades; ++g) {
-      bins.borders[b * runs.grades + g] = begin[g];
-      bins.borders[(b + 1) * runs.grades + g] = end[g];
-      for (std::size_t z = begin[g]; z < end[g]; ++z) {
-        runs.places[z] = static_cast<T>(sigma * (static_cast<double>(runs.scores[z]) - chain) + middle);
-        runs.discounts[z] = static_cast<T>(runs.exact_discounts[z] - base);
-      }
-    }
-    ++b;
-  });
-  return bins;
-}
 
 /// The largest discount of a node that is not empty.
 template <class T>
@@ -281,8 +171,7 @@ struct Walk {
 };
 
 template <bool with_bends, class T>
-double all_pairs(const Runs<T>& runs, double sigma, std::size_t leaf_size, Workspace& workspace) {
-  const Bins bins = make_bins(runs, sigma, workspace);
+double all_pairs(const Runs<T>& runs, const Bins& bins, std::size_t leaf_size, Workspace& workspace) {
   const Scratch<T> scratch{workspace.take<Moments<T>>(1), workspace.take<Moments<T>>(1), workspace.take<Far<T>>(1)};
   new (scratch.own) Moments<T>{};
   new (scratch.other) Moments<T>{};
