@@ -18,34 +18,33 @@
 //   bend_i  = sum^ |G_j - G_i| (D_j - D_i) b(v_j - v_i)
 //   loss    = 1/2 sum_i [ sum^ |G_j - G_i| (D_j - D_i) e(v_j - v_i)  -  1/2 sum^ (G_j - G_i) (D_j - D_i) (v_j - v_i) ]
 //
-// Expanded in powers of v_j these need, per grade h, sum^ of the eight numbers x = (1, v, v^2, v^3) x (1, D): one vector of
+// Expanded in powers of v_j these need, per grade h, sum^ of the eight numbers x = (1, v, v^2, v^3) x (1, D): two quads of
 // doubles, started at minus the node's totals and raised by twice the item's own x as the sweep passes it (an item itself
-// contributes nothing: D_i - D_i = 0). With c = sum_h |G_h - G_i| sum^_h x and s = sum_h (G_h - G_i) sum^_h x, the results
-// are products of c and s with polynomials in v_i and D_i, lane by lane. O(m (grades + 1)) for m items, whatever the
-// number of equal scores.
+// contributes nothing: D_i - D_i = 0). With c = sum_h |G_h - G_i| sum^_h x and s = sum_h (G_h - G_i) sum^_h x, the factor
+// D_j - D_i makes one quad of the two, c_D - D_i c_1, and the results are its products with polynomials in v_i, lane by
+// lane. O(m (grades + 1)) for m items, whatever the number of equal scores.
 #pragma once
 
 #include <rankgrad/pairwise/lambda_tree/cross.hpp>
+#include <rankgrad/simd/quad.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::lambda_tree {
 
 namespace detail {
 
-/// Constants per lane: the exponent k of v is 0 1 2 3 0 1 2 3, that of D is 0 0 0 0 1 1 1 1.
+/// Constants per lane, which is the exponent of v_j: 0 1 2 3.
 template <class T>
 struct SweepLanes {
   static constexpr double delta2 = Accuracy<T>::narrow * Accuracy<T>::narrow, delta4 = delta2 * delta2;
   static constexpr double o1 = 1.0 / 4, o3 = -1.0 / 48;
   static constexpr double e0 = 0.69314718055994530942 + delta4 / 1536, e2 = 1.0 / 8 - delta2 / 192;
   static constexpr double b0 = 1.0 / 4 - delta4 / 768, b2 = -1.0 / 16 + delta2 / 96;
-  alignas(64) double odd[8] = {0, 1, 0, 1, 0, 1, 0, 1}, even[8] = {1, 0, 1, 0, 1, 0, 1, 0};
-  alignas(64) double high[8] = {0, 0, 1, 1, 0, 0, 1, 1}, low[8] = {1, 1, 0, 0, 1, 1, 0, 0};
-  alignas(64) double with_d[8] = {0, 0, 0, 0, 1, 1, 1, 1}, without_d[8] = {1, 1, 1, 1, 0, 0, 0, 0};
+  alignas(32) double odd[4] = {0, 1, 0, 1}, even[4] = {1, 0, 1, 0}, high[4] = {0, 0, 1, 1}, low[4] = {1, 1, 0, 0};
   // (v_j - v_i)^k multiplied out: coefficients of v_j^k are (a + b v_i^2), times v_i where the powers do not add up yet.
-  alignas(64) double slope_a[8] = {-o1, o1, -3 * o3, o3, -o1, o1, -3 * o3, o3}, slope_b[8] = {-o3, 3 * o3, 0, 0, -o3, 3 * o3, 0, 0};
-  alignas(64) double loss_a[8] = {e0, -2 * e2, e2, 0, e0, -2 * e2, e2, 0}, loss_b[8] = {e2, 0, 0, 0, e2, 0, 0, 0};
-  alignas(64) double bend_a[8] = {b0, -2 * b2, b2, 0, b0, -2 * b2, b2, 0}, bend_b[8] = {b2, 0, 0, 0, b2, 0, 0, 0};
-  alignas(64) double slope_s[8] = {0.5, 0, 0, 0, 0.5, 0, 0, 0}, loss_s[8] = {0.5, -0.5, 0, 0, 0.5, -0.5, 0, 0};
+  alignas(32) double slope_a[4] = {-o1, o1, -3 * o3, o3}, slope_b[4] = {-o3, 3 * o3, 0, 0};
+  alignas(32) double loss_a[4] = {e0, -2 * e2, e2, 0}, loss_b[4] = {e2, 0, 0, 0};
+  alignas(32) double bend_a[4] = {b0, -2 * b2, b2, 0}, bend_b[4] = {b2, 0, 0, 0};
+  alignas(32) double slope_s[4] = {0.5, 0, 0, 0}, loss_s[4] = {0.5, -0.5, 0, 0};
 };
 template <class T>
 inline constexpr SweepLanes<T> sweep_lanes{};
@@ -70,52 +69,54 @@ void negative_totals(const Runs<T>& runs, const Interval<T>& interval, std::size
 /// One node. `first_rank`: the rank (from 0) of its first item; `middle`: of its scores. Returns the loss.
 template <bool with_bends, class T>
 double sweep(const Runs<T>& runs, const Node& node, std::size_t first_rank, T middle) {
-  using namespace simd;
-  constexpr std::size_t w = lanes<double>, packs = 8 / w;
-  using P = Pack<double>;
+  using simd::Quad;
   const auto& k = detail::sweep_lanes<T>;
+  const Quad odd = Quad::load(k.odd), even = Quad::load(k.even), high = Quad::load(k.high), low = Quad::load(k.low);
   const std::size_t grades = runs.grades, size = node.size(grades);
   const Interval<T> interval{middle, static_cast<T>(2 / Accuracy<T>::narrow), T(1), last_discount(runs, node)};
 
-  alignas(64) double sums[max_grades][8];
-  P all[packs], gained[packs], loss[packs];   // over all grades, and times the gain
-  for (std::size_t p = 0; p < packs; ++p) all[p] = gained[p] = loss[p] = P(0.0);
+  alignas(32) double sums[max_grades][8];   // without D, then with D
+  Quad all(0.0), all_d(0.0), gained(0.0), gained_d(0.0), loss(0.0);   // over all grades, and times the gain
   std::uint32_t next[max_grades];
   for (std::size_t g = 0; g < grades; ++g) {
     next[g] = node.begin[g];
     detail::negative_totals(runs, interval, node.begin[g], node.end[g], sums[g]);
-    for (std::size_t p = 0; p < packs; ++p) {
-      all[p] += load(sums[g] + p * w);
-      gained[p] = fma(P(runs.gain[g]), load(sums[g] + p * w), gained[p]);
-    }
+    all = all + Quad::load(sums[g]);
+    all_d = all_d + Quad::load(sums[g] + 4);
+    gained = fma(Quad(runs.gain[g]), Quad::load(sums[g]), gained);
+    gained_d = fma(Quad(runs.gain[g]), Quad::load(sums[g] + 4), gained_d);
   }
 
   for (std::size_t rank = first_rank; rank < first_rank + size; ++rank) {
     const std::size_t g = runs.grade_of_rank[rank], z = next[g]++;
-    const P v(static_cast<double>(runs.places[z] - middle)), d(static_cast<double>(runs.discounts[z] - interval.reference));
-    const P weight(runs.weights ? static_cast<double>(runs.weights[z]) : 1.0), twice = weight + weight, v2 = v * v, gain(runs.gain[g]);
-    P slope(0.0), bend(0.0);
-    for (std::size_t p = 0; p < packs; ++p) {
-      const std::size_t at = p * w;
-      P c(0.0);
-      for (std::size_t h = 0; h < grades; ++h) c = fma(P(runs.gap[g][h]), load(sums[h] + at), c);
-      const P s = fnma(gain, all[p], gained[p]);
-      const P first = fma(load(k.odd + at), v, load(k.even + at)), second = fma(load(k.even + at), v, load(k.odd + at));
-      const P x = (twice * first) * fma(load(k.high + at), v2, load(k.low + at)) * fma(load(k.with_d + at), d, load(k.without_d + at));
-      const P step = fnma(load(k.without_d + at), d, load(k.with_d + at));   // 1 where x has D, -D_i where it has not
-      slope = fma(step, fnma(second * fma(load(k.slope_b + at), v2, load(k.slope_a + at)), c, load(k.slope_s + at) * s), slope);
-      loss[p] = fma(weight * step, fma(first * fma(load(k.loss_b + at), v2, load(k.loss_a + at)), c, (load(k.loss_s + at) * second) * s), loss[p]);
-      if constexpr (with_bends) bend = fma(step * (first * fma(load(k.bend_b + at), v2, load(k.bend_a + at))), c, bend);
-      accumulate(sums[g] + at, x);
-      all[p] += x;
-      gained[p] = fma(gain, x, gained[p]);
+    const Quad v(static_cast<double>(runs.places[z] - middle)), d(static_cast<double>(runs.discounts[z] - interval.reference));
+    const Quad weight(runs.weights ? static_cast<double>(runs.weights[z]) : 1.0), v2 = v * v, gain(runs.gain[g]);
+    Quad c(0.0), c_d(0.0);
+    for (std::size_t h = 0; h < grades; ++h) {
+      const Quad gap(runs.gap[g][h]);
+      c = fma(gap, Quad::load(sums[h]), c);
+      c_d = fma(gap, Quad::load(sums[h] + 4), c_d);
     }
+    c = fnma(d, c, c_d);
+    const Quad s = fnma(d, fnma(gain, all, gained), fnma(gain, all_d, gained_d));
+    const Quad first = fma(odd, v, even), second = fma(even, v, odd);   // (1, v, 1, v) and (v, 1, v, 1)
+
+    const Quad slope = fnma(second * fma(Quad::load(k.slope_b), v2, Quad::load(k.slope_a)), c, Quad::load(k.slope_s) * s);
+    const Quad part = fma(first * fma(Quad::load(k.loss_b), v2, Quad::load(k.loss_a)), c, (Quad::load(k.loss_s) * second) * s);
+    loss = fma(weight, part, loss);
     runs.slopes[z] += static_cast<T>(sum(slope));
-    if constexpr (with_bends) runs.bends[z] += static_cast<T>(sum(bend));
+    if constexpr (with_bends)
+      runs.bends[z] += static_cast<T>(sum((first * fma(Quad::load(k.bend_b), v2, Quad::load(k.bend_a))) * c));
+
+    const Quad x = ((weight + weight) * first) * fma(high, v2, low), x_d = x * d;
+    (Quad::load(sums[g]) + x).store(sums[g]);
+    (Quad::load(sums[g] + 4) + x_d).store(sums[g] + 4);
+    all = all + x;
+    all_d = all_d + x_d;
+    gained = fma(gain, x, gained);
+    gained_d = fma(gain, x_d, gained_d);
   }
-  double total = 0;
-  for (std::size_t p = 0; p < packs; ++p) total += sum(loss[p]);
-  return 0.5 * total;
+  return 0.5 * sum(loss);
 }
 
 }  // namespace rankgrad::pairwise::lambda_tree

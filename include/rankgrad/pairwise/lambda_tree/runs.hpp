@@ -26,15 +26,15 @@ struct Grades {
 template <Real T>
 bool count_whole(const T* labels, std::size_t n, std::uint8_t* of_item, std::uint32_t* size) {
   constexpr T unit = sizeof(T) == 4 ? T(0x1p23) : T(0x1p52);   // numbers from here on have no fraction: adding it rounds
-  constexpr auto unit_bits = std::bit_cast<simd::Bits<T>>(unit);
+  using Word = std::make_unsigned_t<simd::Bits<T>>;
   std::uint32_t counts[4][max_grades] = {};   // four, so that equal labels in a row do not wait for each other
   for (std::size_t i = 0; i < n;) {
     const std::size_t begin = i, end = std::min(n, i + 256);
-    simd::Bits<T> others = 0;
+    Word others = 0;
     for (; i < end; ++i) {   // without a comparison of floats, so that compilers make packs of it
-      const auto grade = static_cast<simd::Bits<T>>(std::bit_cast<simd::Bits<T>>(labels[i] + unit) - unit_bits);
+      const Word grade = std::bit_cast<Word>(labels[i] + unit) - std::bit_cast<Word>(unit);
       const T back = static_cast<T>(static_cast<std::int32_t>(grade));
-      others |= (std::bit_cast<simd::Bits<T>>(back) ^ std::bit_cast<simd::Bits<T>>(labels[i])) | (grade & ~simd::Bits<T>(max_grades - 1));
+      others |= (std::bit_cast<Word>(back) ^ std::bit_cast<Word>(labels[i])) | (grade & ~Word{max_grades - 1});
       of_item[i] = static_cast<std::uint8_t>(grade);
     }
     if (others) return false;   // also for -0, which is no harm
