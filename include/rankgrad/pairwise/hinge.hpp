@@ -1,10 +1,10 @@
 // rankgrad/pairwise/hinge.hpp: hinge and squared hinge of score differences.
 // SPDX-License-Identifier: MIT
 //
-// Read first: pairwise/engine.hpp.
+// Read first: pairwise/engine.hpp; for long lists pairwise/hinge_sweep.hpp.
 #pragma once
 
-#include <rankgrad/pairwise/engine.hpp>
+#include <rankgrad/pairwise/hinge_sweep.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
@@ -16,8 +16,9 @@ namespace rankgrad::inline RANKGRAD_ABI {
 ///
 /// Curvature   exact diagonal, which is 0: boosters need the floor of value_gradient_and_curvature().
 /// Numerics    a pair exactly at the margin is inactive (subgradient 0).
+/// Cost        O(n^2) pairs for short lists, then O(n log n) for any labels (pairwise/hinge_sweep.hpp); O(n) scratch.
 /// Parameters  margin >= 0. normalize: mean over pairs (default) or sum.
-/// Shapes, weights, no signal, cost: as RankNet, without the exp.
+/// Shapes, weights, no signal: as RankNet.
 /// Source      Herbrich, Graepel, Obermayer 2000, sec. 7.3; the 1 - d form of rax and TF-Ranking.
 struct Hinge {
   static constexpr std::string_view name = "hinge";
@@ -31,7 +32,7 @@ struct Hinge {
 
   template <Real T>
   Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
-    return pairwise::comparable_pairs(phi(), normalize, list, out, workspace);
+    return pairwise::hinge_sweep::evaluate(phi(), pairwise::hinge_sweep::Path::automatic, normalize, list, out, workspace);
   }
 };
 
@@ -55,7 +56,7 @@ struct SquaredHinge {
 
   template <Real T>
   Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
-    return pairwise::comparable_pairs(phi(), normalize, list, out, workspace);
+    return pairwise::hinge_sweep::evaluate(phi(), pairwise::hinge_sweep::Path::automatic, normalize, list, out, workspace);
   }
 };
 
