@@ -1,4 +1,4 @@
-// rankgrad/auc/sweeps.hpp: hinge and squared hinge over all mixed pairs in O(n log n): one sort, one pass.
+// rankgrad/auc/sweeps.hpp: hinge and squared hinge over all mixed pairs in O(n log n): one sort, one pass. Short lists: hinge_pairs.hpp.
 // SPDX-License-Identifier: MIT
 //
 // Positives with weights a_i stand at w_i = s_i - m tau, negatives with weights b_k at x_k = s_k. A pair is active where
@@ -9,7 +9,7 @@
 //   hinge      slope_k =  b_k A                      slope_i = -a_i B
 //   squared    slope_k =  2 b_k (x_k A - SP)         slope_i = -2 a_i (SN - w_i B)        curvature 2 b_k A,  2 a_i B
 //
-// so that running sums in packs do it all. The value comes with them: the loss is a homogeneous function of the w and x,
+// so that running sums do it all (hinge_scan.hpp). The value comes with them: the loss is a homogeneous function of the w and x,
 // of degree 1 or 2, hence (Euler) it is sum slope * position, over the degree.
 //
 // Active pairs lie between the lowest positive and the highest negative. The centre of that range is the origin, and what
@@ -22,9 +22,10 @@
 // squared hinge loss, 2023 (arXiv 2302.11062), with one pass for its two.
 #pragma once
 
-#include <rankgrad/core/concepts.hpp>
+#include <rankgrad/auc/hinge_pairs.hpp>
+#include <rankgrad/auc/hinge_scan.hpp>
 #include <rankgrad/core/validate.hpp>
-#include <rankgrad/simd/scan.hpp>
+#include <rankgrad/simd/compress.hpp>
 #include <rankgrad/simd/ranking.hpp>
 #include <rankgrad/simd/rows.hpp>
 
@@ -49,173 +50,179 @@ T shifted_down(T score, double shift) {
   return std::bit_cast<T>(static_cast<Key>(bits - above * (2 * sign + 1)));   // negative zero is what a tiny w < 0 becomes
 }
 
-/// The items of positive weight in the merged order; negatives carry the flag.
+/// The items of positive weight, class by class; negatives carry the flag.
 template <Real T>
-struct MergedOrder {
-  std::uint32_t* order;
-  T* keys;   ///< of all items of the list
+struct HingeItems {
+  std::uint32_t* items;    ///< first the positives
+  T *keys, *key_of_item;   ///< in the order of `items`, and of the list
   std::size_t n = 0, positives = 0;
   double positive_weight = 0, negative_weight = 0;
-
-  std::size_t negative(std::size_t r) const { return order[r] >> 31; }   // 0 or 1
-  std::size_t item(std::size_t r) const { return simd::FlaggedItems::number(order[r]); }
 };
 
+/// Appends the present items of one class, flagged if asked for, to `items` and their keys to `keys`; returns how many.
+/// Writes up to a pack past the last one.
 template <Real T>
-MergedOrder<T> merge_order(const ListView<T>& list, double shift, Workspace& workspace) {
-  const std::size_t n = list.size();
-  MergedOrder<T> merged{workspace.take<std::uint32_t>(n), workspace.take<T>(n)};
-  const auto frame = workspace.frame();
-  std::uint32_t *positives = workspace.take<std::uint32_t>(n), *negatives = workspace.take<std::uint32_t>(n);
-  const T *labels = list.labels.data(), *scores = list.scores.data(), *weights = list.weights.empty() ? nullptr : list.weights.data();
-  for (std::size_t i = 0; i < n; ++i) merged.keys[i] = shifted_down(scores[i], only_if(labels[i] > T(0), shift));
-  std::size_t p = 0, q = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::size_t positive = labels[i] > T(0), present = weights ? weights[i] > T(0) : true;
-    positives[p] = static_cast<std::uint32_t>(i);
-    negatives[q] = static_cast<std::uint32_t>(i) | simd::FlaggedItems::flag;
-    p += positive & present;
-    q += (positive ^ 1) & present;
+std::size_t take_out_class(const ListView<T>& list, bool positives, const T* all_keys, std::uint32_t* items, T* keys) {
+  using namespace simd;
+  const T* weights = list.weights.empty() ? nullptr : list.weights.data();
+  const std::uint32_t flag = positives ? 0 : FlaggedItems<T>::flag;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < list.size(); i += lanes<T>) {
+    const std::size_t left = list.size() - i;
+    const auto read = [&](const T* from) RANKGRAD_INLINE { return left < lanes<T> ? load_n(from + i, left, T(0)) : load(from + i); };
+    std::uint32_t bits = lane_bits<T>(read(list.labels.data()) > Pack<T>(T(0)));
+    bits = (positives ? bits : ~bits) & first_bits<T>(left);
+    if (weights) bits &= lane_bits<T>(read(weights) > Pack<T>(T(0)));
+    store_selected_numbers<lanes<T>>(items + count, bits, static_cast<std::uint32_t>(i) | flag);
+    compress_store(keys + count, load(all_keys + i), bits);
+    count += static_cast<std::size_t>(std::popcount(bits));
   }
-  const auto weight_of = [&](const std::uint32_t* items, std::size_t size) {
-    double sum = 0;
-    for (std::size_t r = 0; r < size; ++r) sum += static_cast<double>(weights[simd::FlaggedItems::number(items[r])]);
-    return sum;
-  };
-  merged.positive_weight = weights ? weight_of(positives, p) : static_cast<double>(p);
-  merged.negative_weight = weights ? weight_of(negatives, q) : static_cast<double>(q);
-  merged.n = p + q;
-  merged.positives = p;
-  if (p == 0 || q == 0) return merged;
-  std::copy_n(negatives, q, positives + p);
-  simd::sort_items(merged.keys, simd::FlaggedItems{positives}, merged.order, merged.n, workspace);
-  return merged;
+  return count;
 }
 
-/// Where the active items stand: places first .. last of the merged order, and the origin of positions.
+template <Real T>
+HingeItems<T> hinge_items(const ListView<T>& list, double shift, Workspace& workspace) {
+  const std::size_t n = list.size();
+  HingeItems<T> all{workspace.take<std::uint32_t>(n), workspace.take<T>(n + 2 * simd::lanes<T>), workspace.take<T>(n)};
+  const T *labels = list.labels.data(), *scores = list.scores.data(), *weights = list.weights.empty() ? nullptr : list.weights.data();
+  for (std::size_t i = 0; i < n; ++i) all.key_of_item[i] = shifted_down(scores[i], only_if(labels[i] > T(0), shift));
+  const std::size_t p = take_out_class(list, true, all.key_of_item, all.items, all.keys);
+  const std::size_t q = take_out_class(list, false, all.key_of_item, all.items + p, all.keys + p);
+  const auto weight_of = [&](const std::uint32_t* of, std::size_t size) {
+    double sum = 0;
+    for (std::size_t r = 0; r < size; ++r) sum += static_cast<double>(weights[simd::FlaggedItems<T>::number(of[r])]);
+    return sum;
+  };
+  all.positive_weight = weights ? weight_of(all.items, p) : static_cast<double>(p);
+  all.negative_weight = weights ? weight_of(all.items + p, q) : static_cast<double>(q);
+  all.n = p + q;
+  all.positives = p;
+  return all;
+}
+
+/// The items by falling key.
+template <Real T>
+struct MergedOrder {
+  const std::uint32_t* order;
+  const T* key_of_item;
+  std::size_t n, positives;
+
+  std::size_t negative(std::size_t r) const { return order[r] >> 31; }   // 0 or 1
+  std::size_t item(std::size_t r) const { return simd::FlaggedItems<T>::number(order[r]); }
+};
+
+/// Where the active items stand: places first .. last of the merged order, and the centre of their scores.
 struct ActiveRange {
   std::size_t first, last;
-  double centre, shift, inverse_temperature;   ///< position = (s - centre - shift) / tau, without the shift for negatives
+  double centre;
 };
 
 template <Real T>
-ActiveRange active_range(const MergedOrder<T>& merged, std::span<const T> scores, double shift, double temperature) {
+ActiveRange active_range(const MergedOrder<T>& merged, std::span<const T> scores, double shift) {
   std::size_t first = 0, last = merged.n - 1;
   while (!merged.negative(first)) ++first;
   while (merged.negative(last)) --last;
   const double highest = static_cast<double>(scores[merged.item(first)]), lowest = static_cast<double>(scores[merged.item(last)]) - shift;
-  return {first, last, 0.5 * highest + 0.5 * lowest, shift, 1 / temperature};
+  return {first, last, 0.5 * highest + 0.5 * lowest};
 }
 
-/// The positives of the range: their weight, and their sum of weight * position.
-struct ActivePositives {
-  double weight = 0, sum = 0;
-};
+/// Sets the weight of the active positives, and their sum of weight * position.
 template <Real T>
-ActivePositives active_positives(const ListView<T>& list, const MergedOrder<T>& merged, const ActiveRange& range) {
-  constexpr std::size_t lanes = 8;   // sums that do not wait for each other
-  double weight[lanes] = {}, sum[lanes] = {};
-  const T highest = list.scores[merged.item(range.first)], *weights = list.weights.empty() ? nullptr : list.weights.data();
-  const auto add = [&](std::size_t i, std::size_t l) RANKGRAD_INLINE {
-    const bool active = (list.labels[i] > T(0)) & (merged.keys[i] < highest);
-    const double a = only_if(active, weights ? static_cast<double>(weights[i]) : 1.0);
-    weight[l] += a;
-    sum[l] += a * ((static_cast<double>(list.scores[i]) - range.centre - range.shift) * range.inverse_temperature);
-  };
-  std::size_t i = 0;
-  for (; i + lanes <= list.size(); i += lanes)
-    for (std::size_t l = 0; l < lanes; ++l) add(i + l, l);
-  for (; i < list.size(); ++i) add(i, 0);
-  ActivePositives total;
-  for (std::size_t l = 0; l < lanes; ++l) total.weight += weight[l], total.sum += sum[l];
-  return total;
+void add_active_positives(const ListView<T>& list, const MergedOrder<T>& merged, T highest, HingeStart& start) {
+  using namespace simd;
+  const T* weights = list.weights.empty() ? nullptr : list.weights.data();
+  constexpr std::size_t w = lanes<double>;
+  Pack<double> weight(0.0), sum_of(0.0), centre(start.centre), shift(start.shift), scale(start.inverse_temperature);
+  for (std::size_t i = 0; i < list.size(); i += lanes<T>) {
+    const std::size_t left = list.size() - i;
+    const auto read = [&](const T* from, T fill) RANKGRAD_INLINE { return left < lanes<T> ? load_n(from + i, left, fill) : load(from + i); };
+    const auto active = (read(list.labels.data(), T(0)) > Pack<T>(T(0))) & (load(merged.key_of_item + i) < Pack<T>(highest));
+    alignas(64) T a[lanes<T>], s[lanes<T>];
+    store(a, select(active, weights ? read(weights, T(0)) : Pack<T>(T(1)), Pack<T>(T(0))));
+    store(s, read(list.scores.data(), T(0)));
+    for (std::size_t l = 0; l < lanes<T>; l += w) {
+      const Pack<double> own = load_wide(a + l);
+      weight += own;
+      sum_of = fma(own, (load_wide(s + l) - centre - shift) * scale, sum_of);
+    }
+  }
+  start.weight = sum(weight);
+  start.sum = sum(sum_of);
 }
 
-/// The running sums, from pack to pack of the merged order.
-template <bool Squared>
-class HingeScan {
-  using Pack = simd::Pack<double>;
-
- public:
-  HingeScan(const ActiveRange& range, const ActivePositives& positives)
-      : centre_(range.centre), shift_(range.shift), inverse_temperature_(range.inverse_temperature),
-        all_(positives.weight), all_sum_(positives.sum) {}
-
-  /// Scores and weights, and 1 for negatives, 0 for positives; weight 0 where there is no item.
-  RANKGRAD_INLINE void step(const double* scores, const double* weights, const double* negative, double* slope, double* curvature) {
-    const Pack f = simd::load(negative), w = simd::load(weights), zero(0.0), two(2.0);
-    const Pack u = (simd::load(scores) - centre_ - (shift_ - shift_ * f)) * inverse_temperature_, wb = w * f, wa = w - wb;
-    const Pack passed = passed_ + simd::prefix_sum(wa), B = B_ + simd::prefix_sum(wb), rest = all_ - passed;
-    const Pack A = simd::select(rest < zero, zero, rest);   // below 0 only by rounding
-    passed_ = simd::last_everywhere(passed);
-    B_ = simd::last_everywhere(B);
-    Pack s = wb * A - wa * B;
-    if constexpr (Squared) {
-      const Pack sp = passed_sum_ + simd::prefix_sum(wa * u), sn = SN_ + simd::prefix_sum(wb * u);
-      passed_sum_ = simd::last_everywhere(sp);
-      SN_ = simd::last_everywhere(sn);
-      simd::store(curvature, two * (wb * A + wa * B));
-      s = two * (wb * (u * A - (all_sum_ - sp)) - wa * (sn - u * B));
-    }
-    simd::store(slope, s);
-    value_ += s * u;
-  }
-  double value() const { return simd::sum(value_) / (Squared ? 2 : 1); }
-
- private:
-  Pack centre_, shift_, inverse_temperature_, all_, all_sum_;
-  Pack passed_ = Pack(0.0), passed_sum_ = Pack(0.0), B_ = Pack(0.0), SN_ = Pack(0.0), value_ = Pack(0.0);
-};
-
-/// Derivatives go to `out`, the sum over pairs is returned. `by_score` and `twice` turn slopes and curvatures into what
-/// is added.
+/// Derivatives go to `out`, the sum over pairs is returned.
 template <bool Squared, Real T>
-double scan_range(const ListView<T>& list, const MergedOrder<T>& merged, const ActiveRange& range, HingeScan<Squared> scan,
-                  double by_score, double twice, const GradientSink<T>& out) {
-  constexpr std::size_t block = 128;   // gathered, computed and scattered together: more would leave the first cache
-  constexpr double one_if[2] = {0, 1};
-  alignas(64) double score[block], weight[block], negative[block], slope[block], curvature[block];
-  std::fill_n(weight, block, 1.0);
+double scan_range(const ListView<T>& list, const MergedOrder<T>& merged, const ActiveRange& range, HingeScan<Squared, T> scan,
+                  const GradientSink<T>& out) {
+  using Block = HingeBlock<T>;
+  constexpr T one_if[2] = {T(0), T(1)};
+  Block block;
+  std::fill_n(block.weight, Block::size, T(1));
   const T *scores = list.scores.data(), *weights = list.weights.empty() ? nullptr : list.weights.data();
-  for (std::size_t r = range.first; r <= range.last; r += block) {
-    const std::size_t size = std::min(block, range.last + 1 - r);
-    for (std::size_t j = 0; j < size; ++j) {
-      score[j] = static_cast<double>(scores[merged.item(r + j)]);
-      negative[j] = one_if[merged.negative(r + j)];
+  for (std::size_t first = range.first; first <= range.last; first += Block::size) {
+    const std::size_t size = std::min(Block::size, range.last + 1 - first);
+    const std::uint32_t* order = merged.order + first;
+    const auto item = [order](std::size_t j) RANKGRAD_INLINE { return simd::FlaggedItems<T>::number(order[j]); };
+    if (size < Block::size) {   // the last one
+      for (T* array : {block.weight, block.score, block.negative}) std::fill_n(array, Block::size, T(0));
+      if (!weights) Block::for_each(size, [&](std::size_t, std::size_t at) RANKGRAD_INLINE { block.weight[at] = T(1); });
     }
-    if (weights)
-      for (std::size_t j = 0; j < size; ++j) weight[j] = static_cast<double>(weights[merged.item(r + j)]);
-    std::size_t padded = size;
-    for (; padded % simd::lanes<double> != 0; ++padded) score[padded] = weight[padded] = negative[padded] = 0;
-    for (std::size_t j = 0; j < padded; j += simd::lanes<double>) scan.step(score + j, weight + j, negative + j, slope + j, curvature + j);
-    for (std::size_t j = 0; j < size; ++j) out.grad[merged.item(r + j)] += static_cast<T>(by_score * slope[j]);
-    if (Squared && out.hess)
-      for (std::size_t j = 0; j < size; ++j) out.hess[merged.item(r + j)] += static_cast<T>(twice * curvature[j]);
+    Block::for_each(size, [&](std::size_t j, std::size_t at) RANKGRAD_INLINE {
+      block.score[at] = scores[item(j)];
+      block.negative[at] = one_if[order[j] >> 31];
+    });
+    if (weights) Block::for_each(size, [&](std::size_t j, std::size_t at) RANKGRAD_INLINE { block.weight[at] = weights[item(j)]; });
+    scan.run(block);
+    Block::for_each(size, [&](std::size_t j, std::size_t at) RANKGRAD_INLINE { out.grad[item(j)] += block.slope[at]; });
+    if (Squared && out.hess) Block::for_each(size, [&](std::size_t j, std::size_t at) RANKGRAD_INLINE { out.hess[item(j)] += block.curvature[at]; });
   }
   return scan.value();
+}
+
+/// pairs: one by one, for short lists. sweep: sorted. automatic: the one that is predicted to be the fastest.
+enum class HingePath { automatic, pairs, sweep };
+
+/// How many pairs per item take as long as the sweep. Measured: much the same for both types and for packs of 32 and 64 bytes.
+template <bool Squared>
+inline constexpr std::size_t hinge_pairs_per_item = Squared ? 20 : 30;
+
+/// The sweep. Returns the sum over pairs.
+template <bool Squared, Real T>
+double sweep_hinge(const ListView<T>& list, const HingeItems<T>& all, double margin, double temperature, double by_score, const GradientSink<T>& out,
+                   Workspace& workspace) {
+  std::uint32_t* order = workspace.take<std::uint32_t>(all.n);
+  simd::sort_items(static_cast<const T*>(all.key_of_item), simd::FlaggedItems<T>{all.items, all.keys}, order, all.n, workspace);
+  const MergedOrder<T> merged{order, all.key_of_item, all.n, all.positives};
+  const ActiveRange range = active_range(merged, list.scores, margin * temperature);
+  HingeStart start{range.centre, margin * temperature, 1 / temperature, static_cast<double>(merged.positives - range.first), 0};
+  if (Squared || !list.weights.empty()) add_active_positives(list, merged, list.scores[merged.item(range.first)], start);
+  return scan_range(list, merged, range, HingeScan<Squared, T>(start, by_score, by_score / temperature), out);
 }
 
 /// Value, gradient and curvature of the mean or sum over pairs of max(0, m - z)^degree, z = (s_i - s_k) / tau.
 template <bool Squared, Real T>
 Contribution<T> hinge_sweep(const ListView<T>& list, double margin, double temperature, Normalize normalize,
-                            const GradientSink<T>& out, Workspace& workspace) {
+                            const GradientSink<T>& out, Workspace& workspace, HingePath path = HingePath::automatic) {
   const auto frame = workspace.frame();
-  const MergedOrder<T> merged = merge_order(list, margin * temperature, workspace);
-  if (!(merged.positive_weight * merged.negative_weight > 0)) return {};
-  const ActiveRange range = active_range(merged, list.scores, margin * temperature, temperature);
-  const ActivePositives active = Squared || !list.weights.empty()
-                                     ? active_positives(list, merged, range)
-                                     : ActivePositives{static_cast<double>(merged.positives - range.first), 0};
-
+  const double shift = margin * temperature;
+  const HingeItems<T> all = hinge_items(list, shift, workspace);
+  if (!(all.positive_weight * all.negative_weight > 0)) return {};
   simd::Pack<T> poison(T(0));   // NaN, if any score is NaN or infinite, wherever the sort has put it
   simd::for_each_pack<T>(list.size(), [&](std::size_t i, auto at) RANKGRAD_INLINE {
     const simd::Pack<T> s = at.load(list.scores.data() + i, T(0));
     poison += s - s;
   });
-  const double pairs = normalize == Normalize::mean ? merged.positive_weight * merged.negative_weight : 1;
+  const double pairs = normalize == Normalize::mean ? all.positive_weight * all.negative_weight : 1;
   const double factor = 1 / pairs + simd::wide_sum(poison), by_score = factor * static_cast<double>(out.scale) / temperature;
-  const HingeScan<Squared> scan(range, active);
-  return {static_cast<T>(factor * scan_range(list, merged, range, scan, by_score, by_score / temperature, out)), true};
+
+  const std::size_t p = all.positives, q = all.n - p;
+  if (path == HingePath::automatic) path = p * q <= hinge_pairs_per_item<Squared> * all.n ? HingePath::pairs : HingePath::sweep;
+  if (path == HingePath::sweep) return {static_cast<T>(factor * sweep_hinge<Squared>(list, all, margin, temperature, by_score, out, workspace)), true};
+  constexpr std::uint32_t flag = simd::FlaggedItems<T>::flag;
+  const HingeClass<T> positives = hinge_class(list, all.items, static_cast<const T*>(all.keys), p, flag, workspace);
+  const HingeClass<T> negatives = hinge_class(list, all.items + p, static_cast<const T*>(all.keys + p), q, flag, workspace);
+  const double per_degree = 1 / (Squared ? temperature * temperature : temperature), slope = factor * static_cast<double>(out.scale) * per_degree;
+  return {static_cast<T>(factor * per_degree * hinge_pairs<Squared>(positives, negatives, flag, shift, slope, out)), true};
 }
 
 }  // namespace rankgrad::auc

@@ -36,13 +36,15 @@ struct ListedItems {
   template <class T>
   T value(const T* values, std::size_t i) const { return values[number(order[i])]; }
 };
+template <class V>
 struct FlaggedItems {
   static constexpr std::uint32_t flag = std::uint32_t{1} << 31;
   const std::uint32_t* order;
+  const V* placed;   ///< the values once more, in the order of the list
   std::uint32_t item(std::size_t i) const { return order[i]; }
   static std::size_t number(std::uint32_t item) { return item & ~flag; }
   template <class T>
-  T value(const T* values, std::size_t i) const { return values[number(order[i])]; }
+  T value(const T*, std::size_t i) const { return placed[i]; }
 };
 
 namespace detail {
