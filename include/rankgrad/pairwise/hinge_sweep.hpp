@@ -191,11 +191,12 @@ Contribution<T> by_sweeps(T margin, double total_weight, Normalize normalize, co
   return {static_cast<T>(factor * value), true};
 }
 
-/// Estimated nanoseconds, fitted on one AMD Zen 4 core; only the ratios matter.
+/// Estimated nanoseconds beyond the sort by label, fitted on one AMD Zen 4 core; only the ratios matter.
 template <Real T>
 struct Cost {
-  static constexpr double pair = 1.1 / static_cast<double>(simd::lanes<T>);
-  static constexpr double fixed = 400, item = 12, item_and_level = 6;
+  static constexpr bool is_float = sizeof(T) == 4;
+  static constexpr double pair = simd::lanes<float> >= 16 ? (is_float ? 0.1 : 0.19) : simd::lanes<float> >= 8 ? (is_float ? 0.13 : 0.24) : (is_float ? 0.28 : 0.5);
+  static constexpr double item = 23, item_and_level = 8;
 };
 
 /// Are all differences of scores finite, and their squares? Not so where a score is not.
@@ -222,7 +223,7 @@ Path cheapest(const PairList<T>& pairs) {
     i = end;
   }
   const double levels = std::max(1.0, std::ceil(std::log2(grades) / fan_bits));
-  const double by_sweeps = Cost<T>::fixed + static_cast<double>(pairs.n) * (Cost<T>::item + levels * Cost<T>::item_and_level);
+  const double by_sweeps = static_cast<double>(pairs.n) * (Cost<T>::item + levels * Cost<T>::item_and_level);
   return visited * Cost<T>::pair <= by_sweeps ? Path::pairs : Path::sorted;
 }
 

@@ -18,17 +18,20 @@ enum class Path { automatic, engine, direct, top, tree };
 /// Up to this many items pairs are cheaper than anything else, whatever the labels.
 inline constexpr std::size_t always_pairs = 192;
 
-/// Estimated nanoseconds, fitted on one AMD Zen 4 core; the wider half measured, the narrower one scaled by the registers.
-/// `automatic` compares sums of these, so only their ratios matter.
+/// Estimated nanoseconds, fitted by least squares on relative errors on one AMD Zen 4 core, with its widest registers, half
+/// of them, and none of them. `automatic` compares sums of these, so only their ratios matter.
 template <Real T>
 struct Cost {
-  static constexpr bool is_float = sizeof(T) == 4, wide = simd::lanes<float> >= 16;
-  static constexpr double narrower = wide ? 1 : 1.6;
-  static constexpr double pair_engine = narrower * (is_float ? 0.9 : 2.4);
-  static constexpr double pair_direct = narrower * (is_float ? 0.45 : 1.2);
-  static constexpr double pair_top = narrower * (is_float ? 0.5 : 1.25);
-  static constexpr double item_tree = (wide ? 1 : 1.3) * (is_float ? 30 : 80);   ///< beyond what all paths pay per item
-  static constexpr double bin_tree = is_float ? 400 : 500;                       ///< per bin and grade
+  static constexpr bool is_float = sizeof(T) == 4;
+  static constexpr double by_width(double wide, double half, double narrow) {
+    return simd::lanes<float> >= 16 ? wide : simd::lanes<float> >= 8 ? half : narrow;
+  }
+  static constexpr double pair_direct = is_float ? by_width(0.36, 0.56, 1.7) : by_width(1.04, 1.4, 4.2);
+  static constexpr double pair_engine = 2 * pair_direct, pair_top = 1.1 * pair_direct;
+  static constexpr double item_tree = is_float ? by_width(5.4, 5, 18) : by_width(24, 25, 90);   ///< beyond what pairs pay per item
+  static constexpr double bin_tree = is_float ? by_width(390, 350, 550) : by_width(620, 670, 970);   ///< per bin and grade
+  static constexpr double run_tree = is_float ? by_width(130, 150, 240) : by_width(165, 205, 500);   ///< per node and grade
+  static constexpr double node_items = 48, nodes_of_bin = 32;
 };
 
 /// The range of the scores, and whether all are finite.
@@ -229,7 +232,8 @@ Path cheapest(const Grades<T>& grades, std::size_t n, std::size_t top, double sp
   const bool near = span <= 2 * reach<T>;
   const double by_pair = pairs * (near ? Cost<T>::pair_direct : Cost<T>::pair_engine);
   const double rows = static_cast<double>(top == 0 ? n : std::min(top, n)), by_top = rows * items * Cost<T>::pair_top;
-  const double by_tree = items * Cost<T>::item_tree + bins * static_cast<double>(grades.count) * Cost<T>::bin_tree;
+  const double nodes = std::min(items / Cost<T>::node_items, bins * Cost<T>::nodes_of_bin);
+  const double by_tree = items * Cost<T>::item_tree + static_cast<double>(grades.count) * (bins * Cost<T>::bin_tree + nodes * Cost<T>::run_tree);
   if (top != 0 && near && by_top <= by_pair && by_top <= by_tree) return Path::top;
   return by_pair <= by_tree ? (near ? Path::direct : Path::engine) : Path::tree;
 }
