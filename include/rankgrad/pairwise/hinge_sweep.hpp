@@ -11,22 +11,14 @@
 // has the half of the derivatives that better items feel, and the loss: w_i X, or w_i Y. The other half is the same sweep from
 // the bottom, with scores and grades turned round.
 //
-// Sums over the lower grades: a tree of fan-out 8 over the grades. A node keeps, for each of its 8 children, the sums over
-// the children in front: taking an item in adds to one row of 8 numbers per level, asking reads one number per level. Up to
-// 8 grades are one node: O(n log8(grades)) in all.
-//
-// X and Y are kept relative to a score o, that of the last item the node took in, and moved there before the next:
-//
-//   Y += D (2 X + D B),   X += D B,   D = o - s_j >= 0;      asked by i with D = m - (s_i - o) > 0
-//
-// so that no term is ever negative and nothing cancels, however far scores lie apart: errors are 2^-53 times a small multiple
-// of the steps, at most n, relative to each sum itself, and then one rounding to T.
+// Sums over the lower grades come from grade_sums.hpp: O(n log8(grades)) in all, and accurate relative to each sum itself.
 //
 // Which pairs are active is decided by s_i - s_j < m in T, as pair by pair: the rounded difference of two sorted lists is
 // monotone, so the sweep needs no key that might round otherwise, and both ways agree on every kink.
 #pragma once
 
 #include <rankgrad/pairwise/engine.hpp>
+#include <rankgrad/pairwise/grade_sums.hpp>
 
 #include <limits>
 
@@ -35,87 +27,6 @@ namespace rankgrad::inline RANKGRAD_ABI::pairwise::hinge_sweep {
 /// pairs: every pair, by pairwise/engine.hpp, any scores (NaN and infinite ones show). sorted: the sweeps. automatic: the
 /// one that is predicted to be the fastest.
 enum class Path { automatic, pairs, sorted };
-
-inline constexpr std::size_t fan_out = 8, fan_bits = 3;
-
-/// One row of each sum; [c] is over the children in front of c.
-struct Node {
-  alignas(64) double weight[fan_out];
-  double shortfall[fan_out], square[fan_out];
-  double origin;
-};
-
-/// children_behind[c][d] = 1 where child d comes after c.
-inline constexpr auto children_behind = [] {
-  struct {
-    double row[fan_out][fan_out] = {};
-    constexpr const double* operator[](std::size_t c) const { return row[c]; }
-  } behind;
-  for (std::size_t c = 0; c < fan_out; ++c)
-    for (std::size_t d = c + 1; d < fan_out; ++d) behind.row[c][d] = 1;
-  return behind;
-}();
-
-/// Sums over grades 0 .. count - 1. moments: 0 for B, 1 for X too, 2 for Y too.
-template <int moments>
-class GradeTree {
- public:
-  GradeTree(std::size_t count, Workspace& workspace) {
-    std::size_t nodes[most_levels], all = 0;
-    do {
-      count = (count + fan_out - 1) / fan_out;
-      nodes[levels_++] = count;
-      all += count;
-    } while (count > 1);
-    Node* next = workspace.take<Node>(all);
-    for (std::size_t i = 0; i < all; ++i) next[i] = Node{};
-    for (std::size_t l = 0; l < levels_; next += nodes[l++]) level_[l] = next;
-  }
-
-  RANKGRAD_INLINE void take_in(std::size_t grade, double score, double weight) {
-    using P = Pack<double>;
-    for (std::size_t l = 0; l < levels_; ++l, grade >>= fan_bits) {
-      Node& node = level_[l][grade >> fan_bits];
-      const double* behind = children_behind[grade % fan_out];
-      const P step(node.origin - score), w(weight);
-      for (std::size_t c = 0; c < fan_out; c += simd::lanes<double>) {
-        const P b = simd::load(node.weight + c);
-        if constexpr (moments > 0) {
-          const P x = simd::load(node.shortfall + c), moved = simd::fma(step, b, x);
-          if constexpr (moments > 1) simd::store(node.square + c, simd::fma(step, x + moved, simd::load(node.square + c)));
-          simd::store(node.shortfall + c, moved);
-        }
-        simd::store(node.weight + c, simd::fma(w, simd::load(behind + c), b));
-      }
-      node.origin = score;
-    }
-  }
-
-  struct Sums {
-    double weight = 0, shortfall = 0, square = 0;
-  };
-  /// Over the grades below `grade`.
-  RANKGRAD_INLINE Sums below(std::size_t grade, double score, double margin) const {
-    Sums sums;
-    for (std::size_t l = 0; l < levels_; ++l, grade >>= fan_bits) {
-      const Node& node = level_[l][grade >> fan_bits];
-      const std::size_t c = grade % fan_out;
-      const double b = node.weight[c];
-      sums.weight += b;
-      if constexpr (moments > 0) {
-        const double step = margin - (score - node.origin), x = node.shortfall[c], moved = x + step * b;
-        sums.shortfall += moved;
-        if constexpr (moments > 1) sums.square += node.square[c] + step * (x + moved);
-      }
-    }
-    return sums;
-  }
-
- private:
-  static constexpr std::size_t most_levels = 11;   // of grades numbered in 32 bits
-  Node* level_[most_levels] = {};
-  std::size_t levels_ = 0;
-};
 
 /// The list by rank, and what the sweeps leave: slopes and curvatures without the item's own weight.
 template <Real T>
@@ -128,11 +39,11 @@ struct Ranked {
 
 /// What the better items of all pairs feel (`better`), or the worse ones. Adds to slopes and curvatures; returns the loss
 /// where `moments` suffice: 1 for the hinge, 2 for the squared one.
-template <bool better, bool squared, Real T>
+template <template <int> class Tree, bool better, bool squared, Real T>
 double sweep(const Ranked<T>& list, T margin, Workspace& workspace) {
   constexpr int moments = (squared ? 1 : 0) + (better ? 1 : 0);
   const auto frame = workspace.frame();
-  GradeTree<moments> tree(list.grades, workspace);
+  Tree<moments> tree(list.grades, workspace);
   const auto at = [&](std::size_t k) { return better ? k : list.n - 1 - k; };
   const auto grade = [&](std::size_t r) { return better ? list.grade[r] : list.grades - 1 - list.grade[r]; };
   const auto score = [&](std::size_t r) { return better ? static_cast<double>(list.scores[r]) : -static_cast<double>(list.scores[r]); };
@@ -181,8 +92,12 @@ Contribution<T> by_sweeps(T margin, double total_weight, Normalize normalize, co
                           const GradientSink<T>& out, Workspace& workspace) {
   const bool with_curvature = squared && out.hess != nullptr;
   const Ranked<T> ranked = rank(list, pairs, with_curvature, workspace);
-  const double value = sweep<true, squared>(ranked, margin, workspace);
-  sweep<false, squared>(ranked, margin, workspace);
+  const auto both_sweeps = [&]<template <int> class Tree>() {
+    const double value = sweep<Tree, true, squared>(ranked, margin, workspace);
+    sweep<Tree, false, squared>(ranked, margin, workspace);
+    return value;
+  };
+  const double value = ranked.grades <= fan_out ? both_sweeps.template operator()<FewGrades>() : both_sweeps.template operator()<GradeTree>();
   const double factor = normalize == Normalize::mean ? 1 / total_weight : 1;
   for (std::size_t r = 0; r < ranked.n; ++r) {
     const double own = ranked.weights ? factor * static_cast<double>(ranked.weights[r]) : factor;
