@@ -119,7 +119,7 @@ TEMPLATE_TEST_CASE("graded hinges: pairs and sweeps against the definition", "[p
     check_against(expected, run(loss, Path::automatic, list), sizeof(T) == 4 ? 1e-6L : 1e-12L);
   };
   for (const Shape shape : shapes)
-    for (const std::size_t n : {2u, 9u, 16u, 17u, 130u, 600u})
+    for (const std::size_t n : {2u, 9u, 31u, 32u, 33u, 64u, 97u, 130u, 600u})
       for (const std::size_t grades : {2u, 5u, 8u, 9u, 64u, 65u, 513u}) {
         const auto list = make<T>(shape, n, grades, n % 2 == 0, n + grades);
         INFO("shape " << static_cast<int>(shape) << ", n " << n << ", grades " << grades);

@@ -109,13 +109,15 @@ class GradeTree {
   std::size_t levels_ = 0;
 };
 
-/// The same for up to fan_out grades: one node, whose sums stay in registers; memory is only written, for `below` to read.
+/// The same for up to fan_out grades, one node, whose sums stay in registers. Where each item has been taken in, the node is
+/// written to `after`: who asks later finds the state it wants.
 template <int moments>
 class FewGrades {
  public:
-  FewGrades(std::size_t, Workspace&) {}
-
-  RANKGRAD_INLINE void take_in(std::size_t grade, double score, double weight) {
+  FewGrades() {
+    for (std::size_t p = 0; p < packs; ++p) weight_[p] = shortfall_[p] = square_[p] = Pack<double>(0.0);
+  }
+  RANKGRAD_INLINE void take_in(std::size_t grade, double score, double weight, Node& after) {
     using P = Pack<double>;
     const P step(origin_ - score), w(weight);
     for (std::size_t p = 0; p < packs; ++p) {
@@ -124,25 +126,21 @@ class FewGrades {
         const P moved = simd::fma(step, weight_[p], shortfall_[p]);
         if constexpr (moments > 1) {
           square_[p] = simd::fma(step, shortfall_[p] + moved, square_[p]);
-          simd::store(node_.square + c, square_[p]);
+          simd::store(after.square + c, square_[p]);
         }
         shortfall_[p] = moved;
-        simd::store(node_.shortfall + c, moved);
+        simd::store(after.shortfall + c, moved);
       }
       weight_[p] = simd::fma(w, simd::load(children_behind[grade] + c), weight_[p]);
-      simd::store(node_.weight + c, weight_[p]);
+      simd::store(after.weight + c, weight_[p]);
     }
-    origin_ = score;
-  }
-  RANKGRAD_INLINE Sums below(std::size_t grade, double score, double margin) const {
-    return of_child<moments>(node_, grade, margin - (score - origin_));
+    after.origin = origin_ = score;
   }
 
  private:
   static constexpr std::size_t packs = fan_out / simd::lanes<double>;
-  Node node_{};
   double origin_ = 0;
-  Pack<double> weight_[packs] = {}, shortfall_[packs] = {}, square_[packs] = {};
+  Pack<double> weight_[packs], shortfall_[packs], square_[packs];
 };
 
 }  // namespace rankgrad::pairwise::hinge_sweep
