@@ -4,6 +4,8 @@
 // Read first: listwise/approximate_ranks.hpp, listwise/near_linear_ranks.hpp, metric/gain_discount.hpp.
 #pragma once
 
+#include <rankgrad/listwise/discount_sums.hpp>
+#include <rankgrad/listwise/graded_gains.hpp>
 #include <rankgrad/listwise/near_linear_ranks.hpp>
 #include <rankgrad/metric/ndcg.hpp>
 
@@ -65,56 +67,43 @@ struct ApproxNdcg {
   Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
     const std::size_t n = checked_size(list);
     const auto frame = workspace.frame();
-    listwise::Counted counted{0, workspace.take<std::uint32_t>(n), workspace.take<double>(n, 0.0)};
-    if (!count(list, counted, workspace)) return {};
+    T* gains = workspace.take<T>(n, T(0));
+    const std::size_t gaining = shares(list, gains, workspace);
+    if (gaining == 0) return {};
     const listwise::DiscountedGain phi{discount};
-    if (const auto value = listwise::near_linear_ranks(list.scores, temperature, counted, phi, out, workspace, path))
+    if (const auto value = listwise::near_linear_ranks(list.scores, temperature, gains, gaining, phi, out, workspace, path))
       return {static_cast<T>(*value), true};
+    const listwise::Counted counted = listwise::count(static_cast<const T*>(gains), n, gaining, workspace);
     return {static_cast<T>(listwise::smooth_ranks(list.scores, temperature, counted, phi, out, workspace)), true};
   }
 
-  /// Finds the items that gain something, and what they gain of the ideal DCG. False: there is none.
+  /// What each item gains of the ideal DCG: its gain over the DCG of the best order. Returns how many gain something; 0:
+  /// there is no signal.
   template <Real T>
-  bool count(const ListView<T>& list, listwise::Counted& counted, Workspace& workspace) const {
-    constexpr std::size_t grades = 32;
-    double gain_at[grades] = {};   // where labels are grades: their gains, and how many items have them
-    std::size_t items_at[grades] = {};
-    bool graded = true;
-    const double shift = gain_shift(gain, metric::highest_label(list, {}));
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      const double label = static_cast<double>(list.labels[i]);
-      if (!(label > 0)) continue;
-      const std::size_t grade = label < static_cast<double>(grades) ? static_cast<std::size_t>(label) : 0;
-      double g;
-      if (static_cast<double>(grade) == label) {
-        g = items_at[grade]++ ? gain_at[grade] : gain_at[grade] = metric::graded_gain(gain, label, shift);
-      } else {
-        g = metric::graded_gain(gain, label, shift);
-        graded = false;
-      }
-      graded = graded && list.weight(i) == T(1);
-      g *= static_cast<double>(list.weight(i));
-      if (!(g > 0)) continue;
-      counted.items[counted.n] = static_cast<std::uint32_t>(i);
-      counted.gains[counted.n++] = g;
+  std::size_t shares(const ListView<T>& list, T* gains, Workspace& workspace) const {
+    listwise::Grades grades;
+    if (listwise::count_grades(list, grades)) {
+      double gain_at[listwise::Grades::most], ideal = 0;
+      listwise::DiscountSums sums(discount);
+      std::size_t items = 0;
+      for (std::size_t g = 0; g < listwise::Grades::most; ++g) gain_at[g] = gain_of(gain, static_cast<double>(g));
+      // The g-th grade and all above it gain at least gain_at[g], on the first ranks.
+      for (std::size_t g = grades.highest; g > 0; --g) ideal += (gain_at[g] - gain_at[g - 1]) * sums.up_to(items += grades.items[g]);
+      if (items > 0) listwise::gains_of_grades(list.labels.data(), list.size(), gain_at, ideal, gains);
+      return items;
     }
     const auto frame = workspace.frame();
-    double* discounts = workspace.take<double>(counted.n);
-    fill_discounts(discount, 0, discounts, counted.n);
-    double ideal = 0;
-    if (graded) {
-      const double* next = discounts;
-      for (std::size_t grade = grades; grade-- > 1; next += items_at[grade]) {
-        simd::BlockedSum<double> sum;
-        simd::for_each_pack<double>(items_at[grade], [&](std::size_t r, auto at) RANKGRAD_INLINE { sum.add(at.load(next + r, 0.0), at); });
-        ideal += gain_at[grade] * sum.total();
-      }
-    } else {
-      ideal = metric::ideal_discounted_gain(counted.gains, counted.n, discounts, counted.n, workspace);
-    }
-    if (!(ideal > 0)) return false;
-    for (std::size_t c = 0; c < counted.n; ++c) counted.gains[c] /= ideal;
-    return true;
+    const double* all = metric::weighted_gains(gain, gain_shift(gain, metric::highest_label(list, {})), list, workspace);
+    double* positive = workspace.take<double>(list.size());
+    std::size_t items = 0;
+    for (std::size_t i = 0; i < list.size(); ++i)
+      if (all[i] > 0) positive[items++] = all[i];
+    double* discounts = workspace.take<double>(items);
+    fill_discounts(discount, 0, discounts, items);
+    const double ideal = metric::ideal_discounted_gain(positive, items, discounts, items, workspace);
+    if (!(ideal > 0)) return 0;
+    for (std::size_t i = 0; i < list.size(); ++i) gains[i] = all[i] > 0 ? static_cast<T>(all[i] / ideal) : T(0);
+    return items;
   }
 };
 

@@ -76,6 +76,18 @@ struct Counted {
   double* gains = nullptr;
 };
 
+/// The items with gains[i] > 0, `most` of them.
+template <Real T>
+Counted count(const T* gains, std::size_t n, std::size_t most, Workspace& workspace) {
+  Counted counted{0, workspace.take<std::uint32_t>(most), workspace.take<double>(most, 0.0)};
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!(gains[i] > T(0))) continue;
+    counted.items[counted.n] = static_cast<std::uint32_t>(i);
+    counted.gains[counted.n++] = static_cast<double>(gains[i]);
+  }
+  return counted;
+}
+
 /// What the rows leave: C by column, and c, B and -phi'' by row, where a row is an item that counts.
 template <Real T>
 struct RankSums {

@@ -2,192 +2,323 @@
 // SPDX-License-Identifier: MIT
 //
 // Sorted: pieces of the list sorted by bin, whose coefficients are then one number for a whole run. InPlace: the order of
-// the list; each lane looks its bin's coefficients up in registers, and moments are made by compressing. The second is
-// faster while the bins are few. Both offer, for arrays of n items in their own order:
+// the list; each lane looks its bin's coefficients up in registers, and moments are made by closing up. The second is
+// faster while the bins are few. Items with a gain are the only ones whose ranks matter: InPlace closes them up, Sorted
+// sorts them into cells of their own. Both offer, for pieces [p] of the list that may be worked on side by side:
 //
-//   own(from, to)             to[their order] = from[list order]
-//   moments(weights, sums)    adds the moments of every bin, each item weighing weights[i]; null for 1
-//   each(first, second, use)  use(i, at, itself, a, b): both series of each item, and itself[bin] (below)
-//   sparse(...)               the items of the bins that are marked
-//   finish(from, out)         out[list order] += from[their order]
+//   unit_moments(p, sums, workspace)   adds the moments of every bin, each item weighing 1
+//   series(ranks, bells, itself, ...)  the potentials that rank() evaluates, and itself[bin] (near_linear_ranks.hpp)
+//   rank(p, phi, sums, workspace)      ranks the items that gain; adds the moments with their slopes c as weights.
+//                                      Returns their part of the loss
+//   pull(p, columns, ...)              dL/ds of all items from the potential of these moments
+//   sparse(alone, visit)               visit(bin, place, u, gain) for the items of the bins that are marked
+//   correct(place, gradient, curvature, out)   adds to an item by its place; after pull()
+//   finish(p, out)                     the results to where the caller wants them
 //
 // Read first: pairwise/near_linear/moments.hpp, evaluate.hpp.
 #pragma once
 
+#include <rankgrad/listwise/approximate_ranks.hpp>
 #include <rankgrad/pairwise/near_linear/evaluate.hpp>
 #include <rankgrad/pairwise/near_linear/placement.hpp>
+#include <rankgrad/simd/expand.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::listwise {
 
 namespace grid = pairwise::near_linear;
 
-/// Two series for n items, some packs at a time: input(i, at, p) is u of pack p, use(i, at, p, a, b) takes the sums.
-template <class T, class Input, class First, class Second, class Use>
-RANKGRAD_INLINE inline void for_each_series(std::size_t n, Input input, First first, Second second, Use use) {
+/// A list for the grid: gains[i] is 0 where an item has none.
+template <Real T>
+struct RankList {
+  const T *scores, *gains;
+  std::size_t n;
+};
+
+/// What becomes of one pack of items that gain: c, c B, and what the curvature's bound adds to (3/2) C, before 1/T.
+template <Real T>
+struct Pulls {
+  simd::Pack<T> value, slope, pull, bend;
+};
+/// a: the rank less one half; b: the bells, `itself` among them, which the curvature has no use for, here and in C.
+template <Real T, class Phi>
+RANKGRAD_INLINE inline Pulls<T> pulls_of(const Phi& phi, simd::Pack<T> a, simd::Pack<T> b, simd::Pack<T> itself, simd::Pack<T> gain) {
   using namespace simd;
-  for (std::size_t i = 0; i < n; i += grid::together * lanes<T>) {
-    grid::Together<T> u, a, b;
-    const auto each_pack = [&](auto act) RANKGRAD_INLINE {
-      RANKGRAD_UNROLL
-      for (std::size_t p = 0; p < grid::together; ++p) {
-        const std::size_t at = i + p * lanes<T>;
-        if (at + lanes<T> <= n) act(at, Whole<T>{}, p);
-        else if (at < n) act(at, Part<T>{n - at}, p);
-      }
-    };
-    RANKGRAD_UNROLL
-    for (std::size_t p = 0; p < grid::together; ++p) u.of[p] = Pack<T>(T(0));
-    each_pack([&](std::size_t at, auto part, std::size_t p) RANKGRAD_INLINE { u.of[p] = input(at, part, p); });
-    grid::two_series<T>(u, a, b, first, second);
-    each_pack([&](std::size_t at, auto part, std::size_t p) RANKGRAD_INLINE { use(at, part, p, a.of[p], b.of[p]); });
-  }
+  const RankTerm<T> term = phi(a + Pack<T>(T(0.5)), gain);
+  const Pack<T> others = larger(Pack<T>(T(0)), b - itself);
+  return {term.value, term.slope, term.slope * b, others * fma(term.bend, others, term.slope) - Pack<T>(T(1.5)) * term.slope * itself};
 }
 
+/// How the potential C of the slopes becomes the gradient and the bound of the curvature.
 template <Real T>
-class Sorted {
- public:
-  Sorted(const grid::Items<T>& items, const grid::Grid<T>& bins, Workspace& workspace)
-      : n_(items.n), bins_(bins.bins.count), size_(grid::sorted_piece_size(bins_)), pieces_((n_ + size_ - 1) / size_),
-        u_(workspace.take<T>(n_)), place_(workspace.take<std::uint32_t>(n_)),
-        begins_(workspace.take<std::uint32_t>(pieces_ * (bins_ + 2))) {
-    const auto frame = workspace.frame();
-    T* other = workspace.take<T>(std::min(n_, size_));
-    grid::with_terms(bins.terms, [&](auto terms) {
-      for (std::size_t p = 0; p < pieces_; ++p)
-        grid::sort_piece<terms()>(items, bins, p * size_, length(p), piece(p), other, static_cast<T*>(nullptr));
-    });
-  }
+struct ByScore {
+  simd::Pack<T> once, twice;
 
-  void own(const T* from, T* to) const {
-    for (std::size_t p = 0; p < pieces_; ++p)
-      for (std::size_t i = p * size_, end = i + length(p); i < end; ++i) to[p * size_ + place_[i]] = from[i];
+  RANKGRAD_INLINE simd::Pack<T> gradient(simd::Pack<T> c, simd::Pack<T> pull) const { return once * (c - pull); }
+  RANKGRAD_INLINE simd::Pack<T> curvature(simd::Pack<T> c, simd::Pack<T> bend) const {
+    return twice * simd::larger(simd::Pack<T>(T(0)), fma(simd::Pack<T>(T(1.5)), c, bend));
   }
-  void moments(const T* weights, double* sums, Workspace&) const {
-    for (std::size_t p = 0; p < pieces_; ++p)
-      if (weights) grid::add_sorted<true>(piece(p), weights + p * size_, bins_, sums);
-      else grid::add_sorted<false>(piece(p), weights, bins_, sums);
-  }
-  template <class Use>
-  void each(const double* first, const double* second, const T* itself, Use use, Workspace&) const {
-    constexpr std::size_t m = grid::Order<T>::m;
-    for (std::size_t p = 0; p < pieces_; ++p) {
-      const auto runs = piece(p);
-      for (std::size_t c = 0; c < bins_; ++c) {
-        const std::size_t begin = runs.begin[c], end = runs.begin[c + 1];
-        if (begin == end) continue;
-        T a[m], b[m];
-        for (std::size_t k = 0; k < m; ++k) a[k] = static_cast<T>(first[c * grid::row<T> + k]), b[k] = static_cast<T>(second[c * grid::row<T> + k]);
-        for_each_series<T>(
-            end - begin, [&](std::size_t i, auto at, std::size_t) RANKGRAD_INLINE { return at.load(runs.u + begin + i, T(0)); },
-            [&](std::size_t k, std::size_t) RANKGRAD_INLINE { return simd::Pack<T>(a[k]); },
-            [&](std::size_t k, std::size_t) RANKGRAD_INLINE { return simd::Pack<T>(b[k]); },
-            [&](std::size_t i, auto at, std::size_t, simd::Pack<T> x, simd::Pack<T> y) RANKGRAD_INLINE {
-              use(p * size_ + begin + i, at, simd::Pack<T>(itself[c]), x, y);
-            });
-      }
-    }
-  }
-  /// visit(bin, place, u) for the items of the bins with alone[bin].
-  template <class Visit>
-  void sparse(const std::uint8_t* alone, Visit visit) const {
-    for (std::size_t p = 0; p < pieces_; ++p) {
-      const auto runs = piece(p);
-      for (std::size_t b = 0; b < bins_; ++b)
-        for (std::size_t i = runs.begin[b]; alone[b] && i < runs.begin[b + 1]; ++i) visit(b, p * size_ + i, runs.u[i]);
-    }
-  }
-  void finish(const T* from, T* out) const {
-    for (std::size_t p = 0; p < pieces_; ++p)
-      grid::collect(piece(p).place, from + p * size_, static_cast<const T*>(nullptr), length(p), out + p * size_);
-  }
-
- private:
-  grid::SortedPiece<T> piece(std::size_t p) const { return {u_ + p * size_, place_ + p * size_, begins_ + p * (bins_ + 2)}; }
-  std::size_t length(std::size_t p) const { return std::min(size_, n_ - p * size_); }
-
-  std::size_t n_, bins_, size_, pieces_;
-  T* u_;
-  std::uint32_t *place_, *begins_;
 };
+
+/// Stores the lanes of a pack that there are.
+template <Real T>
+RANKGRAD_INLINE inline void store_up_to(T* to, std::size_t left, simd::Pack<T> v) {
+  if (left >= simd::lanes<T>) simd::store(to, v);
+  else simd::store_n(to, left, v);
+}
 
 template <Real T, std::size_t Cells>
 class InPlace {
- public:
-  InPlace(const grid::Items<T>& items, const grid::Grid<T>& bins, Workspace&) : items_(items), bins_(bins) {}
+  static constexpr std::size_t lanes = simd::lanes<T>, block = grid::batch, stride = grid::together * lanes;
 
-  void own(const T* from, T* to) const { std::copy_n(from, items_.n, to); }
-  void moments(const T* weights, double* sums, Workspace& workspace) const {
-    const auto frame = workspace.frame();
-    const std::size_t size = bins_.bins.count * grid::row<T>;
-    const grid::CompressBuffers<T> buffers(1, bins_.bins.count, weights != nullptr, workspace);
-    double* part = workspace.take<double>(size);
-    grid::Items<T> items = items_;
-    items.weights = weights;
-    grid::with_terms(bins_.terms, [&](auto terms) {
-      for (std::size_t begin = 0; begin < items.n; begin += grid::piece_size) {
-        std::fill_n(part, size, 0.0);
-        const std::size_t end = std::min(begin + grid::piece_size, items.n);
-        if (weights) grid::CompressedPiece<terms(), true, T>(items, bins_, buffers, part).add(begin, end);
-        else grid::CompressedPiece<terms(), false, T>(items, bins_, buffers, part).add(begin, end);
-        for (std::size_t i = 0; i < size; ++i) sums[i] += part[i];
-      }
-    });
+ public:
+  InPlace(const RankList<T>& list, const grid::Grid<T>& bins, bool curvature, Workspace& workspace)
+      : list_(list), bins_(bins), pulls_(workspace.take<T>(list.n)), bends_(curvature ? workspace.take<T>(list.n) : nullptr) {}
+
+  std::size_t pieces() const { return (list_.n + grid::piece_size - 1) / grid::piece_size; }
+
+  void unit_moments(std::size_t p, double* sums, Workspace& workspace) const {
+    T *u = workspace.take<T>(block), *bin = workspace.take<T>(block + lanes);
+    grid::CellMoments<T> cells(grid::CellBuffers<T>(bins_.bins.count, false, workspace), bins_.bins.count, sums);
+    for (std::size_t i = p * grid::piece_size; i < end_of(p); i += block) {
+      const std::size_t n = std::min(block, end_of(p) - i);
+      grid::bin_scores(list_.scores + i, n, bins_.scaling, bins_.terms, bins_.first, u, bin);
+      cells.add(0, u, bin, nullptr, n);
+    }
+    cells.finish(1);
   }
-  template <class Use>
-  void each(const double* first, const double* second, const T* itself, Use use, Workspace& workspace) const {
-    using namespace simd;
-    const auto frame = workspace.frame();
+
+  void series(const double* ranks, const double* bells, const T* itself, Workspace& workspace) {
     constexpr std::size_t m = grid::Order<T>::m;
-    T *a = workspace.take<T>(m * Cells, T(0)), *b = workspace.take<T>(m * Cells, T(0)), *own = workspace.take<T>(Cells, T(0));
-    for (std::size_t c = 0; c < bins_.bins.count; ++c) {
-      own[c] = itself[c];
-      for (std::size_t k = 0; k < m; ++k) {
-        a[k * Cells + c] = static_cast<T>(first[c * grid::row<T> + k]);
-        b[k * Cells + c] = static_cast<T>(second[c * grid::row<T> + k]);
+    T *a = workspace.take<T>(m * Cells), *b = workspace.take<T>(m * Cells), *own = workspace.take<T>(Cells, T(0));
+    grid::fill_table<Cells>(ranks, bins_.bins.count, 1, a);
+    grid::fill_table<Cells>(bells, bins_.bins.count, 1, b);
+    std::copy_n(itself, bins_.bins.count, own);
+    tables_[0] = a;
+    tables_[1] = b;
+    itself_ = own;
+  }
+
+  template <class Phi>
+  double rank(std::size_t p, const Phi& phi, double* sums, Workspace& workspace) const {
+    using namespace simd;
+    grid::CellMoments<T> cells(grid::CellBuffers<T>(bins_.bins.count, true, workspace), bins_.bins.count, sums);
+    Block b(workspace);
+    BlockedSum<T> value;
+    std::size_t count = 0, done = p * grid::piece_size;
+    const auto work = [&](std::size_t n) {
+      grid::bin_scores(b.scores, n, bins_.scaling, bins_.terms, bins_.first, b.u, b.bin);
+      rank_block(phi, b, n, done, value);
+      cells.add(0, b.u, b.bin, b.slopes, n);
+      done += n;
+    };
+    const auto append = [&](Pack<T> gain, Pack<T> score) RANKGRAD_INLINE {
+      const std::uint32_t bits = lane_bits<T>(gain > Pack<T>(T(0)));
+      compress_store(b.scores + count, score, bits);
+      compress_store(b.gains + count, gain, bits);
+      count += static_cast<std::size_t>(std::popcount(bits));
+    };
+    for (std::size_t i = p * grid::piece_size; i < end_of(p); i += lanes) {
+      const std::size_t left = end_of(p) - i;
+      if (left >= lanes) append(load(list_.gains + i), load(list_.scores + i));
+      else append(load_n(list_.gains + i, left, T(0)), load_n(list_.scores + i, left, T(0)));
+      if (count < block) continue;
+      work(block);
+      store(b.scores, load(b.scores + block));
+      store(b.gains, load(b.gains + block));
+      count -= block;
+    }
+    if (count > 0) {
+      for (std::size_t i = count; i < count + stride; i += lanes) store(b.gains + i, Pack<T>(T(0)));
+      work(count);
+    }
+    cells.finish(1);
+    return value.total();
+  }
+
+  void pull(std::size_t p, const double* columns, const ByScore<T>& by_score, const GradientSink<T>& out, Workspace& workspace) const {
+    using namespace simd;
+    T *table = workspace.take<T>(grid::Order<T>::m * Cells), *u = workspace.take<T>(block + stride), *bin = workspace.take<T>(block + stride);
+    grid::fill_table<Cells>(columns, bins_.bins.count, 1, table);
+    std::size_t gained = p * grid::piece_size;
+    for (std::size_t i = p * grid::piece_size; i < end_of(p); i += block) {
+      const std::size_t n = std::min(block, end_of(p) - i);
+      grid::bin_scores(list_.scores + i, n, bins_.scaling, bins_.terms, bins_.first, u, bin);
+      for (std::size_t k = 0; k < n; k += stride) {
+        grid::Together<T> c;
+        const T* tables[1] = {table};
+        grid::polynomials_by_cell<Cells, 1>(u + k, bin + k, tables, &c);
+        const auto add = [&](std::size_t at, auto part, Pack<T> column) RANKGRAD_INLINE {
+          const std::uint32_t bits = lane_bits<T>(part.load(list_.gains + at, T(0)) > Pack<T>(T(0)));
+          part.accumulate(out.grad + at, by_score.gradient(column, expand_load(pulls_ + gained, bits)));
+          if (out.hess) part.accumulate(out.hess + at, by_score.curvature(column, expand_load(bends_ + gained, bits)));
+          gained += static_cast<std::size_t>(std::popcount(bits));
+        };
+        RANKGRAD_UNROLL
+        for (std::size_t z = 0; z < grid::together; ++z) {
+          const std::size_t at = k + z * lanes;
+          if (at + lanes <= n) add(i + at, Whole<T>{}, c.of[z]);
+          else if (at < n) add(i + at, Part<T>{n - at}, c.of[z]);
+        }
       }
     }
-    const Pack<T> lowest(bins_.first);
-    grid::with_terms(bins_.terms, [&](auto terms) {
-      Pack<Bits<T>> cell[grid::together];
-      RANKGRAD_UNROLL
-      for (std::size_t p = 0; p < grid::together; ++p) cell[p] = Pack<Bits<T>>(0);
-      for_each_series<T>(
-          items_.n,
-          [&](std::size_t i, auto at, std::size_t p) RANKGRAD_INLINE {
-            const grid::Binned<T> x = grid::bin_of<terms()>(at.load(items_.scores + i, items_.scores[0]), bins_.scaling);
-            cell[p] = table_index<T>(x.bin - lowest);
-            return x.u;
-          },
-          [&](std::size_t k, std::size_t p) RANKGRAD_INLINE { return lookup<Cells>(a + k * Cells, cell[p]); },
-          [&](std::size_t k, std::size_t p) RANKGRAD_INLINE { return lookup<Cells>(b + k * Cells, cell[p]); },
-          [&](std::size_t i, auto at, std::size_t p, Pack<T> x, Pack<T> y) RANKGRAD_INLINE {
-            use(i, at, lookup<Cells>(own, cell[p]), x, y);
-          });
-    });
   }
+
   template <class Visit>
-  void sparse(const std::uint8_t* alone, Visit visit) const {
-    using namespace simd;
-    grid::with_terms(bins_.terms, [&](auto terms) {
-      for_each_pack<T>(items_.n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-        const grid::Binned<T> x = grid::bin_of<terms()>(at.load(items_.scores + i, items_.scores[0]), bins_.scaling);
-        alignas(64) T bin[lanes<T>], u[lanes<T>];
-        simd::store(bin, x.bin - Pack<T>(bins_.first));
-        simd::store(u, x.u);
-        for (std::size_t l = 0; l < lanes<T> && i + l < items_.n; ++l) {
-          const auto b = static_cast<std::size_t>(bin[l]);
-          if (alone[b]) visit(b, i + l, u[l]);
-        }
-      });
-    });
+  void sparse(const std::uint8_t* alone, Workspace& workspace, Visit visit) const {
+    const auto frame = workspace.frame();
+    T *u = workspace.take<T>(block), *bin = workspace.take<T>(block + lanes);
+    for (std::size_t i = 0; i < list_.n; i += block) {
+      const std::size_t n = std::min(block, list_.n - i);
+      grid::bin_scores(list_.scores + i, n, bins_.scaling, bins_.terms, bins_.first, u, bin);
+      for (std::size_t k = 0; k < n; ++k) {
+        const auto b = static_cast<std::size_t>(bin[k]);
+        if (alone[b]) visit(b, i + k, u[k], list_.gains[i + k]);
+      }
+    }
   }
-  void finish(const T* from, T* out) const {
-    simd::for_each_pack<T>(items_.n, [&](std::size_t i, auto at) RANKGRAD_INLINE { at.accumulate(out + i, simd::load(from + i)); });
+  void correct(std::size_t place, T gradient, T curvature, const GradientSink<T>& out) const {
+    out.grad[place] += gradient;
+    if (out.hess) out.hess[place] += curvature;
+  }
+  void finish(std::size_t, const GradientSink<T>&) const {}
+
+ private:
+  /// Items that gain, closed up.
+  struct Block {
+    T *scores, *gains, *u, *bin, *slopes;
+    explicit Block(Workspace& workspace)
+        : scores(workspace.take<T>(block + lanes)), gains(workspace.take<T>(block + lanes + stride)), u(workspace.take<T>(block + stride)),
+          bin(workspace.take<T>(block + stride)), slopes(workspace.take<T>(block + stride)) {}
+  };
+
+  template <class Phi>
+  RANKGRAD_NOINLINE void rank_block(const Phi& phi, const Block& b, std::size_t n, std::size_t at, simd::BlockedSum<T>& value) const {
+    using namespace simd;
+    for (std::size_t i = 0; i < n; i += stride) {
+      grid::Together<T> sums[2];
+      grid::polynomials_by_cell<Cells, 2>(b.u + i, b.bin + i, tables_, sums);
+      RANKGRAD_UNROLL
+      for (std::size_t z = 0; z < grid::together; ++z) {
+        const std::size_t k = i + z * lanes;
+        const Pack<T> itself = lookup<Cells>(itself_, table_index<T>(load(b.bin + k)));
+        const Pulls<T> pulls = pulls_of<T>(phi, sums[0].of[z], sums[1].of[z], itself, load(b.gains + k));
+        store(b.slopes + k, pulls.slope);
+        if (k >= n) continue;
+        value.add(pulls.value);
+        store_up_to(pulls_ + at + k, n - k, pulls.pull);
+        if (bends_) store_up_to(bends_ + at + k, n - k, pulls.bend);
+      }
+    }
+  }
+  std::size_t end_of(std::size_t p) const { return std::min((p + 1) * grid::piece_size, list_.n); }
+
+  const RankList<T> list_;
+  const grid::Grid<T>& bins_;
+  T *pulls_, *bends_;   ///< of the items of each piece that gain, closed up
+  const T *tables_[2] = {}, *itself_ = nullptr;
+};
+
+template <Real T>
+class Sorted {
+  static constexpr std::size_t lanes = simd::lanes<T>, m = grid::Order<T>::m;
+
+ public:
+  Sorted(const RankList<T>& list, const grid::Grid<T>& bins, bool curvature, Workspace& workspace)
+      : items_{list.scores, list.gains, list.gains, list.n, grid::Target::two_classes, T(0), 2}, grid_(bins), bins_(bins.bins.count),
+        size_(grid::sorted_piece_size(2 * bins_)), u_(workspace.take<T>(list.n + pieces() * grid::SortedPiece<T>::after)),
+        slopes_(workspace.take<T>(list.n)), pulls_(workspace.take<T>(list.n)), bends_(curvature ? workspace.take<T>(list.n) : nullptr),
+        place_(workspace.take<std::uint32_t>(list.n)), begins_(workspace.take<std::uint32_t>(pieces() * (2 * bins_ + 2))) {}
+
+  std::size_t pieces() const { return (items_.n + size_ - 1) / size_; }
+
+  void unit_moments(std::size_t p, double* sums, Workspace& workspace) const {
+    grid::sort_piece(items_, grid_, p * size_, length(p), piece(p), workspace.take<T>(length(p)), slopes_ + p * size_);
+    for (std::size_t c = 0; c < 2; ++c) grid::add_sorted<false>(piece(p, c), static_cast<const T*>(nullptr), bins_, sums);
+  }
+
+  void series(const double* ranks, const double* bells, const T* itself, Workspace&) {
+    ranks_ = ranks;
+    bells_ = bells;
+    itself_ = itself;
+  }
+
+  template <class Phi>
+  double rank(std::size_t p, const Phi& phi, double* sums, Workspace&) const {
+    using namespace simd;
+    BlockedSum<T> value;
+    const auto runs = piece(p, 1);
+    T *slopes = slopes_ + p * size_, *pulls = pulls_ + p * size_, *bends = bends_ ? bends_ + p * size_ : nullptr;
+    for (std::size_t b = 0; b < bins_; ++b) {
+      const std::size_t begin = runs.begin[b], end = runs.begin[b + 1];
+      if (begin == end) continue;
+      T a[2][m];
+      for (std::size_t k = 0; k < m; ++k) a[0][k] = static_cast<T>(ranks_[b * grid::row<T> + k]), a[1][k] = static_cast<T>(bells_[b * grid::row<T> + k]);
+      const Pack<T> itself(itself_[b]);
+      grid::for_each_run<T, 2>(runs.u, begin, end, a, [&](std::size_t i, std::size_t left, const Pack<T>* sums_at) RANKGRAD_INLINE {
+        const Pulls<T> at = pulls_of<T>(phi, sums_at[0], sums_at[1], itself, load_n(slopes + i, std::min(left, lanes), T(0)));
+        value.add(at.value);
+        store_up_to(slopes + i, left, at.slope);
+        store_up_to(pulls + i, left, at.pull);
+        if (bends) store_up_to(bends + i, left, at.bend);
+      });
+    }
+    grid::add_sorted<true>(runs, static_cast<const T*>(slopes), bins_, sums);
+    return value.total();
+  }
+
+  void pull(std::size_t p, const double* columns, const ByScore<T>& by_score, const GradientSink<T>&, Workspace&) const {
+    using namespace simd;
+    T *pulls = pulls_ + p * size_, *bends = bends_ ? bends_ + p * size_ : nullptr;
+    for (std::size_t c = 0; c < 2; ++c) {
+      const auto runs = piece(p, c);
+      for (std::size_t b = 0; b < bins_; ++b) {
+        const std::size_t begin = runs.begin[b], end = runs.begin[b + 1];
+        if (begin == end) continue;
+        T a[1][m];
+        for (std::size_t k = 0; k < m; ++k) a[0][k] = static_cast<T>(columns[b * grid::row<T> + k]);
+        const Pack<T> zero(T(0));
+        grid::for_each_run<T, 1>(runs.u, begin, end, a, [&](std::size_t i, std::size_t left, const Pack<T>* column) RANKGRAD_INLINE {
+          store_up_to(pulls + i, left, by_score.gradient(column[0], c ? load_n(pulls + i, std::min(left, lanes), T(0)) : zero));
+          if (bends) store_up_to(bends + i, left, by_score.curvature(column[0], c ? load_n(bends + i, std::min(left, lanes), T(0)) : zero));
+        });
+      }
+    }
+  }
+
+  template <class Visit>
+  void sparse(const std::uint8_t* alone, Workspace&, Visit visit) const {
+    for (std::size_t p = 0; p < pieces(); ++p)
+      for (std::size_t c = 0; c < 2; ++c) {
+        const auto runs = piece(p, c);
+        for (std::size_t b = 0; b < bins_; ++b)
+          for (std::size_t i = runs.begin[b]; alone[b] && i < runs.begin[b + 1]; ++i)
+            visit(b, p * size_ + i, runs.u[i], c ? slopes_[p * size_ + i] : T(0));   // the gain still
+      }
+  }
+  void correct(std::size_t place, T gradient, T curvature, const GradientSink<T>&) const {
+    pulls_[place] += gradient;
+    if (bends_) bends_[place] += curvature;
+  }
+  void finish(std::size_t p, const GradientSink<T>& out) const {
+    const auto* place = piece(p, 0).place;
+    grid::collect(place, pulls_ + p * size_, static_cast<const T*>(nullptr), length(p), out.grad + p * size_);
+    if (bends_) grid::collect(place, bends_ + p * size_, static_cast<const T*>(nullptr), length(p), out.hess + p * size_);
   }
 
  private:
-  const grid::Items<T>& items_;
-  const grid::Grid<T>& bins_;
+  /// The runs of class c: 1 gains, 0 does not.
+  grid::SortedPiece<T> piece(std::size_t p, std::size_t c = 0) const {
+    return {u_ + p * (size_ + grid::SortedPiece<T>::after), place_ + p * size_, begins_ + p * (2 * bins_ + 2) + c * bins_};
+  }
+  std::size_t length(std::size_t p) const { return std::min(size_, items_.n - p * size_); }
+
+  const grid::Items<T> items_;
+  const grid::Grid<T>& grid_;
+  std::size_t bins_, size_;
+  T *u_, *slopes_, *pulls_, *bends_;   ///< slopes: gains at first
+  std::uint32_t *place_, *begins_;
+  const double *ranks_ = nullptr, *bells_ = nullptr;
+  const T* itself_ = nullptr;
 };
 
 }  // namespace rankgrad::listwise

@@ -18,9 +18,11 @@
 
 #include <rankgrad/simd/exact.hpp>
 #include <rankgrad/simd/rows.hpp>
+#include <rankgrad/simd/unroll.hpp>
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
 
@@ -71,6 +73,30 @@ RANKGRAD_INLINE inline Binned<T> bin_of(Pack<T> s, const Scaling<T>& scaling) {
     u -= two * moved;
   }
   return {bin, u};
+}
+
+/// Calls f with the terms as a constant.
+template <class F>
+decltype(auto) with_terms(Terms terms, F&& f) {
+  switch (terms) {
+    case Terms::exact: return f(std::integral_constant<Terms, Terms::exact>{});
+    case Terms::two_terms: return f(std::integral_constant<Terms, Terms::two_terms>{});
+    default: return f(std::integral_constant<Terms, Terms::rebinned>{});
+  }
+}
+
+/// u and bin - first of n scores, to arrays with room for whole packs and for one more pack of bins, which is filled
+/// with -1: past the end of the list there are no bins.
+template <Real T>
+RANKGRAD_NOINLINE void bin_scores(const T* scores, std::size_t n, const Scaling<T>& scaling, Terms terms, T first, T* u, T* bin) {
+  with_terms(terms, [&](auto constant) {
+    simd::for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+      const Binned<T> x = bin_of<constant()>(at.load(scores + i, scores[0]), scaling);
+      simd::store(u + i, x.u);
+      simd::store(bin + i, x.bin - Pack<T>(first));
+    });
+  });
+  simd::store(bin + n, Pack<T>(T(-1)));
 }
 
 /// The smallest and the largest score; `finite` is false where any is not.

@@ -6,6 +6,9 @@
 //
 //   f(d) = 1 / (1 + e^d),  f(-d),  l(d) = log(1 + e^-d),  c(d) = f(d) f(-d)     k(2 D + u - v) = sum_kl K_D[l][k] T_k(u) T_l(v)
 //
+// What a target evaluates (f, f(-d) and c, not l) is then written in powers of u, for which Horner's rule takes one
+// operation for each coefficient: T_k has coefficients up to (1 + sqrt 2)^k, which rho^k swallows, so nothing is lost.
+//
 // All four are analytic for |Im d| < pi, as far as the ellipse with foci +-1 through i pi, whose half axes add up to
 // rho = pi + sqrt(pi^2 + 1) = 6.44: m coefficients leave an error of about rho^-m, times the growth of the kernel
 // inside a bin. m = 10 gives 8e-9, m = 20 gives 6e-17 (Trefethen, Approximation Theory and Approximation Practice,
@@ -53,14 +56,14 @@ class Tables {
   static constexpr std::size_t distances = 2 * static_cast<std::size_t>(R) + 1;
 
  public:
-  /// K_D at [D + R][l][k]: the source's degree first.
+  /// K_D at [D + R][l][k]: the source's degree first. The target's is that of T_k in `value`, of u^k in the others.
   using Near = double[distances][m][row<T>];
   static constexpr std::size_t gaps = 32;   ///< decays kept; larger gaps are computed
 
   alignas(64) Near slope, other_slope, value, curvature;   ///< of f(d), f(-d), l(d), c(d)
   alignas(64) double expand[m][far_row<T>];      ///< X[l][q - 1]
-  alignas(64) double at_target[Q][row<T>];       ///< X[l][q - 1] at [q - 1][l]
-  alignas(64) double at_target_alternating[Q][row<T>];   ///< the same times (-1)^l
+  alignas(64) double at_target[Q][row<T>];       ///< e^qu in powers of u at [q - 1]
+  alignas(64) double at_target_alternating[Q][row<T>];   ///< e^-qu
   alignas(64) double decay[gaps][far_row<T>];    ///< e^(-2 q gap)
   alignas(64) double sign[far_row<T>], sign_over_q[far_row<T>], sign_times_q[far_row<T>];   ///< (-1)^(q-1), / q, * q
 
@@ -102,6 +105,9 @@ class Tables {
     near(other_slope, [&](double d) { return f(-d); });
     near(value, [](double d) { return (d < 0 ? -d : 0) + std::log1p(std::exp(-std::fabs(d))); });
     near(curvature, [&](double d) { return f(d) * f(-d); });
+    for (Near* table : {&slope, &other_slope, &curvature})
+      for (auto& sources : *table)
+        for (double* series : sources) to_powers(series);
     for (std::size_t z = 0; z < far_row<T>; ++z) {
       const bool present = z < Q;
       const double q = static_cast<double>(z) + 1;
@@ -113,9 +119,26 @@ class Tables {
         double sum = 0;
         for (std::size_t i = 0; present && l < m && i < points; ++i) sum += cosine[l][i] * std::exp(q * node[i]);
         if (l < m) expand[l][z] = sum;
-        if (present) at_target[z][l] = sum, at_target_alternating[z][l] = l % 2 ? -sum : sum;
+        if (present) at_target[z][l] = sum;
+      }
+      if (present) to_powers(at_target[z]);
+      for (std::size_t l = 0; present && l < row<T>; ++l) at_target_alternating[z][l] = l % 2 ? -at_target[z][l] : at_target[z][l];
+    }
+  }
+
+  /// The coefficients of T_k, k < m, replaced by those of u^k.
+  static void to_powers(double* series) {
+    double powers[m] = {}, before[m] = {1}, now[m] = {0, 1};   // T_k-1 and T_k
+    powers[0] = series[0];
+    for (std::size_t k = 1; k < m; ++k) {
+      for (std::size_t j = 0; j <= k; ++j) powers[j] += series[k] * now[j];
+      for (std::size_t j = m; j-- > 0;) {   // downwards: now[j - 1] is still that of T_k
+        const double next = (j ? 2 * now[j - 1] : 0) - before[j];
+        before[j] = now[j];
+        now[j] = next;
       }
     }
+    for (std::size_t k = 0; k < m; ++k) series[k] = powers[k];
   }
 };
 

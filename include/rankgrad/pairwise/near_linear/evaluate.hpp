@@ -1,10 +1,9 @@
 // rankgrad/pairwise/near_linear/evaluate.hpp: each item reads its own slope (and curvature) from the series of its cell.
 // SPDX-License-Identifier: MIT
 //
-// sum_k c_k T_k(u) by Clenshaw's recurrence, b_k = c_k + 2 u b_k+1 - b_k+2, sum = c_0 + u b_1 - b_2; with the curvature,
-// both sums share the T_k instead. By registers, c_k of the lane's own cell is one permute of a table in registers, and
-// the list is read and written once, in its own order. After sorting, c_k is one number for a whole run, and the items
-// fetch their results from where they were sorted to.
+// sum_k c_k u^k by Horner's rule: the potentials come in powers of u (chebyshev_tables.hpp). By registers, c_k of the lane's
+// own cell is one permute of a table in registers, and the list is read and written once, in its own order. After
+// sorting, c_k is one number for a whole run, and the items fetch their results from where they were sorted to.
 #pragma once
 
 #include <rankgrad/pairwise/near_linear/moments.hpp>
@@ -12,59 +11,25 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
 
-/// Packs worked on at once, so that their recurrences do not wait for each other.
-inline constexpr std::size_t together = 4;
-
-template <class T>
+template <class T, std::size_t packs = together>
 struct Together {
-  Pack<T> of[together];
+  Pack<T> of[packs];
 };
 
-/// The series with coefficient(k, p) for pack p.
-template <class T, class Coefficient>
-RANKGRAD_INLINE inline Together<T> series(const Together<T>& u, Coefficient coefficient) {
+/// `count` polynomials in the same u, the j-th with coefficient(j, k, p) for u^k and pack p.
+template <std::size_t count, class T, std::size_t packs, class Coefficient>
+RANKGRAD_INLINE inline void polynomials(const Together<T, packs>& u, Together<T, packs>* sums, Coefficient coefficient) {
   constexpr std::size_t m = Order<T>::m;
-  Together<T> next, now, sum;
   RANKGRAD_UNROLL
-  for (std::size_t p = 0; p < together; ++p) {
-    next.of[p] = coefficient(m - 1, p);
-    now.of[p] = fma(u.of[p] + u.of[p], next.of[p], coefficient(m - 2, p));
-  }
-  RANKGRAD_UNROLL
-  for (std::size_t step = 3; step < m; ++step) {
+  for (std::size_t j = 0; j < count; ++j) {
     RANKGRAD_UNROLL
-    for (std::size_t p = 0; p < together; ++p) {
-      const Pack<T> b = fma(u.of[p] + u.of[p], now.of[p], coefficient(m - step, p) - next.of[p]);
-      next.of[p] = now.of[p];
-      now.of[p] = b;
-    }
+    for (std::size_t p = 0; p < packs; ++p) sums[j].of[p] = coefficient(j, m - 1, p);
   }
-  RANKGRAD_UNROLL
-  for (std::size_t p = 0; p < together; ++p) sum.of[p] = fma(u.of[p], now.of[p], coefficient(0, p) - next.of[p]);
-  return sum;
-}
-
-/// Two series in the same u.
-template <class T, class First, class Second>
-RANKGRAD_INLINE inline void two_series(const Together<T>& u, Together<T>& a, Together<T>& b, First first, Second second) {
-  constexpr std::size_t m = Order<T>::m;
-  Together<T> before, now;
-  RANKGRAD_UNROLL
-  for (std::size_t p = 0; p < together; ++p) {
-    before.of[p] = Pack<T>(T(1));
-    now.of[p] = u.of[p];
-    a.of[p] = fma(u.of[p], first(1, p), first(0, p));
-    b.of[p] = fma(u.of[p], second(1, p), second(0, p));
-  }
-  RANKGRAD_UNROLL
-  for (std::size_t k = 2; k < m; ++k) {
+  for (std::size_t k = m - 1; k-- > 0;) {
     RANKGRAD_UNROLL
-    for (std::size_t p = 0; p < together; ++p) {
-      const Pack<T> t = (u.of[p] + u.of[p]) * now.of[p] - before.of[p];
-      a.of[p] = fma(t, first(k, p), a.of[p]);
-      b.of[p] = fma(t, second(k, p), b.of[p]);
-      before.of[p] = now.of[p];
-      now.of[p] = t;
+    for (std::size_t j = 0; j < count; ++j) {
+      RANKGRAD_UNROLL
+      for (std::size_t p = 0; p < packs; ++p) sums[j].of[p] = fma(sums[j].of[p], u.of[p], coefficient(j, k, p));
     }
   }
 }
@@ -75,48 +40,58 @@ struct RegisterTables {
   const T *slope, *curvature;   ///< [m][Cells]; curvature null where it is not wanted
 };
 
+/// table[k][cell] from rows [cell], 0 for the cells beyond.
+template <std::size_t Cells, Real T>
+void fill_table(const double* rows, std::size_t cells, double factor, T* table) {
+  for (std::size_t k = 0; k < Order<T>::m; ++k)
+    for (std::size_t c = 0; c < Cells; ++c) table[k * Cells + c] = c < cells ? static_cast<T>(factor * rows[c * row<T> + k]) : T(0);
+}
+
 /// A stretch of the list on its way through evaluation, in the first-level cache.
 template <Real T>
 struct EvaluationBlock {
   static constexpr std::size_t size = 512, padded = size + together * simd::lanes<T>;
-  alignas(64) T u[padded], bend[padded];   ///< the offset in the bin; then the slope, and the curvature
-  alignas(64) simd::Bits<T> cell[padded];
+  alignas(64) T u[padded], bend[padded], cell[padded];   ///< u: the offset in the bin; then the slope
 };
 
-template <Terms terms, Real T>
-RANKGRAD_NOINLINE void find_cells(const Items<T>& items, const Grid<T>& grid, std::size_t begin, std::size_t n, EvaluationBlock<T>& block) {
+template <Real T>
+void find_cells(const Items<T>& items, const Grid<T>& grid, std::size_t begin, std::size_t n, EvaluationBlock<T>& block) {
   using namespace simd;
-  const Pack<T> first(grid.first), stride(static_cast<T>(grid.bins.count));
+  const Pack<T> stride(static_cast<T>(grid.bins.count));
+  bin_scores(items.scores + begin, n, grid.scaling, grid.terms, grid.first, block.u, block.cell);
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Binned<T> x = bin_of<terms>(at.load(items.scores + begin + i, items.scores[begin]), grid.scaling);
     const Pack<T> c = items.class_of(at.load(items.labels + begin + i, items.labels[begin]));
-    store(block.u + i, x.u);
-    table_index<T>(fma(c, stride, x.bin - first)).store_unaligned(block.cell + i);
+    store(block.cell + i, fma(c, stride, load(block.cell + i)));
+  });
+}
+
+/// The polynomials of the lanes' own cells, whole numbers in T: tables[j] at [k][Cells].
+template <std::size_t Cells, std::size_t count, Real T>
+RANKGRAD_INLINE inline void polynomials_by_cell(const T* u, const T* cells, const T* const* tables, Together<T>* sums) {
+  using namespace simd;
+  Together<T> x;
+  Pack<Bits<T>> cell[together];
+  RANKGRAD_UNROLL
+  for (std::size_t p = 0; p < together; ++p) {
+    x.of[p] = load(u + p * lanes<T>);
+    cell[p] = table_index<T>(load(cells + p * lanes<T>));
+  }
+  polynomials<count>(x, sums, [&](std::size_t j, std::size_t k, std::size_t p) RANKGRAD_INLINE {
+    return lookup<Cells>(tables[j] + k * Cells, cell[p]);
   });
 }
 
 template <std::size_t Cells, bool with_curvature, Real T>
-RANKGRAD_NOINLINE void evaluate_block(const RegisterTables<T>& tables, std::size_t n, EvaluationBlock<T>& block) {
+RANKGRAD_NOINLINE void evaluate_block(const RegisterTables<T>& coefficients, std::size_t n, EvaluationBlock<T>& block) {
   using namespace simd;
+  const T* tables[2] = {coefficients.slope, coefficients.curvature};
   for (std::size_t i = 0; i < n; i += together * lanes<T>) {
-    Together<T> u, slope, bend;
-    Pack<Bits<T>> cell[together];
+    Together<T> sums[1 + with_curvature];
+    polynomials_by_cell<Cells, 1 + with_curvature>(block.u + i, block.cell + i, tables, sums);
     RANKGRAD_UNROLL
     for (std::size_t p = 0; p < together; ++p) {
-      u.of[p] = load(block.u + i + p * lanes<T>);
-      cell[p] = Pack<Bits<T>>::load_unaligned(block.cell + i + p * lanes<T>);
-    }
-    const auto slopes = [&](std::size_t k, std::size_t p) RANKGRAD_INLINE { return lookup<Cells>(tables.slope + k * Cells, cell[p]); };
-    if constexpr (with_curvature) {
-      two_series<T>(u, slope, bend, slopes,
-                    [&](std::size_t k, std::size_t p) RANKGRAD_INLINE { return lookup<Cells>(tables.curvature + k * Cells, cell[p]); });
-    } else {
-      slope = series<T>(u, slopes);
-    }
-    RANKGRAD_UNROLL
-    for (std::size_t p = 0; p < together; ++p) {
-      store(block.u + i + p * lanes<T>, slope.of[p]);
-      if constexpr (with_curvature) store(block.bend + i + p * lanes<T>, bend.of[p]);
+      store(block.u + i + p * lanes<T>, sums[0].of[p]);
+      if constexpr (with_curvature) store(block.bend + i + p * lanes<T>, sums[1].of[p]);
     }
   }
 }
@@ -131,12 +106,12 @@ void add_weighted(const T* values, const T* weights, std::size_t n, T* out) {
 }
 
 /// One piece by registers.
-template <std::size_t Cells, Terms terms, Real T>
+template <std::size_t Cells, Real T>
 void evaluate_piece(const Items<T>& items, const Grid<T>& grid, const RegisterTables<T>& tables, std::size_t begin, std::size_t end,
                     T* grad, T* hess, EvaluationBlock<T>& block) {
   for (std::size_t i = begin; i < end; i += EvaluationBlock<T>::size) {
     const std::size_t n = std::min(EvaluationBlock<T>::size, end - i);
-    find_cells<terms>(items, grid, i, n, block);
+    find_cells(items, grid, i, n, block);
     const T* weights = items.weights ? items.weights + i : nullptr;
     if (hess) evaluate_block<Cells, true>(tables, n, block);
     else evaluate_block<Cells, false>(tables, n, block);
@@ -145,37 +120,51 @@ void evaluate_piece(const Items<T>& items, const Grid<T>& grid, const RegisterTa
   }
 }
 
+/// The polynomials coefficients[count][m] of the items [begin, end) of one cell: use(i, left, sums) for each pack, `left`
+/// of whose lanes, and of those that follow, are there. Packs are read past the end.
+template <Real T, std::size_t count, class Use>
+RANKGRAD_INLINE inline void for_each_run(const T* u, std::size_t begin, std::size_t end, const T (*coefficients)[Order<T>::m], Use use) {
+  using namespace simd;
+  const auto some = [&]<std::size_t packs>(std::integral_constant<std::size_t, packs>, std::size_t i) RANKGRAD_INLINE {
+    Together<T, packs> x, sums[count];
+    RANKGRAD_UNROLL
+    for (std::size_t p = 0; p < packs; ++p) x.of[p] = load(u + i + p * lanes<T>);
+    polynomials<count>(x, sums, [&](std::size_t j, std::size_t k, std::size_t) RANKGRAD_INLINE { return Pack<T>(coefficients[j][k]); });
+    RANKGRAD_UNROLL
+    for (std::size_t p = 0; p < packs; ++p) {
+      Pack<T> at[count];
+      RANKGRAD_UNROLL
+      for (std::size_t j = 0; j < count; ++j) at[j] = sums[j].of[p];
+      use(i + p * lanes<T>, end - i - p * lanes<T>, static_cast<const Pack<T>*>(at));
+    }
+  };
+  std::size_t i = begin;
+  for (; i + together * lanes<T> <= end; i += together * lanes<T>) some(std::integral_constant<std::size_t, together>{}, i);
+  for (; i < end; i += lanes<T>) some(std::integral_constant<std::size_t, 1>{}, i);
+}
+
 /// Replaces u by the slopes in a sorted piece, and writes the curvatures to `bend`; coefficients [cell][row].
 template <bool with_curvature, Real T>
-void evaluate_sorted(const SortedPiece<T>& piece, std::size_t cells, const double* slopes, const double* curvatures, double slope_factor,
-                     double curvature_factor, T* bend) {
+RANKGRAD_NOINLINE void evaluate_sorted(const SortedPiece<T>& piece, std::size_t cells, const double* slopes, const double* curvatures,
+                                       double slope_factor, double curvature_factor, T* bend) {
   using namespace simd;
   constexpr std::size_t m = Order<T>::m;
+  const auto put = [](T* to, std::size_t left, Pack<T> v) RANKGRAD_INLINE {   // what follows belongs to the next cell
+    if (left >= lanes<T>) store(to, v);
+    else store_n(to, left, v);
+  };
   for (std::size_t c = 0; c < cells; ++c) {
     const std::size_t begin = piece.begin[c], end = piece.begin[c + 1];
     if (begin == end) continue;
-    T first[m], second[m];
+    T coefficients[1 + with_curvature][m];
     for (std::size_t k = 0; k < m; ++k) {
-      first[k] = static_cast<T>(slope_factor * slopes[c * row<T> + k]);
-      if constexpr (with_curvature) second[k] = static_cast<T>(curvature_factor * curvatures[c * row<T> + k]);
+      coefficients[0][k] = static_cast<T>(slope_factor * slopes[c * row<T> + k]);
+      if constexpr (with_curvature) coefficients[1][k] = static_cast<T>(curvature_factor * curvatures[c * row<T> + k]);
     }
-    for (std::size_t i = begin; i < end; i += together * lanes<T>) {
-      const std::size_t left = end - i;
-      Together<T> u, slope, curvature;
-      for (std::size_t p = 0; p < together; ++p) u.of[p] = load(piece.u + i + p * lanes<T>);
-      const auto a = [&](std::size_t k, std::size_t) RANKGRAD_INLINE { return Pack<T>(first[k]); };
-      if constexpr (with_curvature)
-        two_series<T>(u, slope, curvature, a, [&](std::size_t k, std::size_t) RANKGRAD_INLINE { return Pack<T>(second[k]); });
-      else slope = series<T>(u, a);
-      const auto put = [&](T* to, const Together<T>& v) RANKGRAD_INLINE {   // what follows belongs to the next cell
-        for (std::size_t p = 0; p < together; ++p) {
-          if (left >= (p + 1) * lanes<T>) store(to + i + p * lanes<T>, v.of[p]);
-          else if (left > p * lanes<T>) store_n(to + i + p * lanes<T>, left - p * lanes<T>, v.of[p]);
-        }
-      };
-      put(piece.u, slope);
-      if constexpr (with_curvature) put(bend, curvature);
-    }
+    for_each_run<T, 1 + with_curvature>(piece.u, begin, end, coefficients, [&](std::size_t i, std::size_t left, const Pack<T>* sums) RANKGRAD_INLINE {
+      put(piece.u + i, left, sums[0]);
+      if constexpr (with_curvature) put(bend + i, left, sums[1]);
+    });
   }
 }
 

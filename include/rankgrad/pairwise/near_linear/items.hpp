@@ -6,8 +6,6 @@
 #include <rankgrad/pairwise/near_linear/bins.hpp>
 #include <rankgrad/pairwise/near_linear/potentials.hpp>
 
-#include <type_traits>
-
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
 
 /// Which pairs are compared.
@@ -20,6 +18,9 @@ enum class Target {
 /// Scores are worked on in pieces of this many: a piece's moments are summed on their own and the pieces added in
 /// order, so that whoever computes the pieces, the bits are the same.
 inline constexpr std::size_t piece_size = 16384;
+
+/// Packs worked on at once, so that their recurrences do not wait for each other.
+inline constexpr std::size_t together = 4;
 
 template <Real T>
 struct Items {
@@ -47,15 +48,5 @@ struct Grid {
   Bins bins;
   const std::uint32_t* compact = nullptr;
 };
-
-/// Calls f with the terms as a constant.
-template <class F>
-decltype(auto) with_terms(Terms terms, F&& f) {
-  switch (terms) {
-    case Terms::exact: return f(std::integral_constant<Terms, Terms::exact>{});
-    case Terms::two_terms: return f(std::integral_constant<Terms, Terms::two_terms>{});
-    default: return f(std::integral_constant<Terms, Terms::rebinned>{});
-  }
-}
 
 }  // namespace rankgrad::pairwise::near_linear

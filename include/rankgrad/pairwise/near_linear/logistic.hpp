@@ -13,7 +13,6 @@
 // 64 bytes for each item unless bins hold but a few items each.
 #pragma once
 
-#include <rankgrad/core/executor.hpp>
 #include <rankgrad/core/gradient_sink.hpp>
 #include <rankgrad/pairwise/near_linear/cost.hpp>
 #include <rankgrad/pairwise/near_linear/evaluate.hpp>
@@ -82,20 +81,6 @@ struct Series {
         curvatures(curvature ? workspace.take<double>(cells * row<T>) : nullptr) {}
 };
 
-/// sum(piece, its sums, workspace) for every piece, then the sums of all added in order: one piece may run beside another.
-template <Real T, class Sum>
-void moments_of_pieces(std::size_t pieces, std::size_t cells, double* moments, Workspace& workspace, const Sum& sum) {
-  const auto frame = workspace.frame();
-  const std::size_t size = cells * row<T>;
-  double* parts = workspace.take<double>(pieces * size, 0.0);
-  for_each_piece(pieces, workspace, [&](std::size_t p, Workspace& own) {
-    const auto inner = own.frame();
-    sum(p, parts + p * size, own);
-  });
-  for (std::size_t p = 0; p < pieces; ++p)
-    for (std::size_t i = 0; i < size; ++i) moments[i] += parts[p * size + i];
-}
-
 /// The grid step, and the factors of the gradient and curvature by scores. False: no comparable pair has weight.
 struct Outcome {
   double value = 0, slope_factor = 0, curvature_factor = 0;
@@ -121,30 +106,22 @@ Outcome by_registers(const Items<T>& items, const Grid<T>& grid, double sigma, N
   const Series<T> series(cells, out.hess != nullptr, workspace);
   const auto end_of = [&](std::size_t p) { return std::min((p + 1) * piece_size, items.n); };
   moments_of_pieces<T>(pieces, cells, series.moments, workspace, [&](std::size_t p, double* sums, Workspace& own) {
-    const CompressBuffers<T> buffers(items.classes, grid.bins.count, items.weights != nullptr, own);
-    with_terms(grid.terms, [&](auto terms) {
-      if (items.weights) CompressedPiece<terms(), true, T>(items, grid, buffers, sums).add(p * piece_size, end_of(p));
-      else CompressedPiece<terms(), false, T>(items, grid, buffers, sums).add(p * piece_size, end_of(p));
-    });
+    if (items.weights) CompressedPiece<true, T>(items, grid, sums, own).add(p * piece_size, end_of(p));
+    else CompressedPiece<false, T>(items, grid, sums, own).add(p * piece_size, end_of(p));
   });
   const Outcome outcome = act(grid, items.classes, series, sigma, normalize, static_cast<double>(out.scale), workspace);
   if (!outcome.valid) return outcome;
   const auto evaluate = [&]<std::size_t Cells>(std::integral_constant<std::size_t, Cells>) {
     T* slope = workspace.take<T>(m * Cells);
     T* bend = out.hess ? workspace.take<T>(m * Cells) : nullptr;
-    for (std::size_t k = 0; k < m; ++k)
-      for (std::size_t c = 0; c < Cells; ++c) {
-        slope[k * Cells + c] = c < cells ? static_cast<T>(outcome.slope_factor * series.slopes[c * row<T> + k]) : T(0);
-        if (bend) bend[k * Cells + c] = c < cells ? static_cast<T>(outcome.curvature_factor * series.curvatures[c * row<T> + k]) : T(0);
-      }
+    fill_table<Cells>(series.slopes, cells, outcome.slope_factor, slope);
+    if (bend) fill_table<Cells>(series.curvatures, cells, outcome.curvature_factor, bend);
     const RegisterTables<T> tables{slope, bend};
     for_each_piece(pieces, workspace, [&](std::size_t p, Workspace& own) {
       const auto frame = own.frame();
       auto* block = own.take<EvaluationBlock<T>>(1);
       *block = {};   // past the end of the list, too, there are cells of the tables
-      with_terms(grid.terms, [&](auto terms) {
-        evaluate_piece<Cells, terms()>(items, grid, tables, p * piece_size, end_of(p), out.grad, out.hess, *block);
-      });
+      evaluate_piece<Cells>(items, grid, tables, p * piece_size, end_of(p), out.grad, out.hess, *block);
     });
   };
   if (cells <= 16) evaluate(std::integral_constant<std::size_t, 16>{});
@@ -159,14 +136,15 @@ Outcome by_sorting(const Items<T>& items, const Grid<T>& grid, double sigma, Nor
   const std::size_t cells = items.classes * grid.bins.count, n = items.n;
   const std::size_t size = sorted_piece_size(cells), pieces = (n + size - 1) / size;
   const Series<T> series(cells, out.hess != nullptr, workspace);
-  T* u = workspace.take<T>(n + together * simd::lanes<T>);   // evaluation reads some packs at a time
+  const std::size_t stride = size + SortedPiece<T>::after;
+  T* u = workspace.take<T>(n + pieces * SortedPiece<T>::after);
   std::uint32_t *place = workspace.take<std::uint32_t>(n), *begins = workspace.take<std::uint32_t>(pieces * (cells + 2));
-  const auto piece = [&](std::size_t p) { return SortedPiece<T>{u + p * size, place + p * size, begins + p * (cells + 2)}; };
+  const auto piece = [&](std::size_t p) { return SortedPiece<T>{u + p * stride, place + p * size, begins + p * (cells + 2)}; };
   const auto length = [&](std::size_t p) { return std::min(size, n - p * size); };
   moments_of_pieces<T>(pieces, cells, series.moments, workspace, [&](std::size_t p, double* sums, Workspace& own) {
     T* other = own.take<T>(length(p));
     T* weights = items.weights ? own.take<T>(length(p)) : nullptr;
-    with_terms(grid.terms, [&](auto terms) { sort_piece<terms()>(items, grid, p * size, length(p), piece(p), other, weights); });
+    sort_piece(items, grid, p * size, length(p), piece(p), other, weights);
     if (weights) add_sorted<true>(piece(p), weights, cells, sums);
     else add_sorted<false>(piece(p), weights, cells, sums);
   });
@@ -178,7 +156,7 @@ Outcome by_sorting(const Items<T>& items, const Grid<T>& grid, double sigma, Nor
     const auto run = out.hess ? evaluate_sorted<true, T> : evaluate_sorted<false, T>;
     run(piece(p), cells, series.slopes, series.curvatures, outcome.slope_factor, outcome.curvature_factor, bend);
     const T* weights = items.weights ? items.weights + p * size : nullptr;
-    collect(piece(p).place, piece(p).u, weights, length(p), out.grad + p * size);
+    collect(piece(p).place, static_cast<const T*>(piece(p).u), weights, length(p), out.grad + p * size);
     if (out.hess) collect(piece(p).place, bend, weights, length(p), out.hess + p * size);
   });
   return outcome;

@@ -5,93 +5,172 @@
 // hundred items are summed in T, then moved to double: the error of a float sum does not grow with the list.
 //
 // The items of a cell must stand next to each other for that. Few bins (by_registers): each pack is compressed once for
-// each class, and each pack of one class once for each bin, into short buffers that stay in the first-level cache; the
+// each class, and each batch of one class once for each bin, into short buffers that stay in the first-level cache; the
 // list is read once, in its own order. Many bins (by_sorting): a counting sort of each piece.
 #pragma once
 
+#include <rankgrad/core/executor.hpp>
 #include <rankgrad/pairwise/near_linear/items.hpp>
 #include <rankgrad/simd/compress.hpp>
-#include <rankgrad/simd/unroll.hpp>
+#include <rankgrad/simd/horizontal.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
 
-/// How many items a cell collects before their moments are taken.
-inline constexpr std::size_t run = 256;
+/// How many items a cell collects before their moments are taken, and how many items of a class go to their bins at once.
+inline constexpr std::size_t run = 256, batch = 256;
 
-/// Adds the moments of n items, one run, to `sums`.
-template <bool weighted, Real T>
-RANKGRAD_NOINLINE void add_moments(const T* u, const T* weights, std::size_t n, double* sums) {
-  using namespace simd;
-  constexpr std::size_t m = Order<T>::m;
-  Pack<T> sum[m];
-  RANKGRAD_UNROLL
-  for (std::size_t k = 0; k < m; ++k) sum[k] = Pack<T>(T(0));
-  const auto add = [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> x = at.load(u + i, T(0)), twice = x + x;
-    Pack<T> before = weighted ? at.load(weights + i, T(0)) : at.load_ones();   // lanes past the end: 0, and 0 they stay
-    Pack<T> now = weighted ? before * x : x;
-    sum[0] += before;
-    sum[1] += now;
+/// The moments of one run, in registers.
+template <Real T>
+class MomentSums {
+  static constexpr std::size_t m = Order<T>::m, padded_m = (m + 3) / 4 * 4;
+
+ public:
+  RANKGRAD_INLINE MomentSums() {
+    RANKGRAD_UNROLL
+    for (std::size_t k = 0; k < padded_m; ++k) sum_[k] = Pack<T>(T(0));
+  }
+  RANKGRAD_INLINE void add(Pack<T> w, Pack<T> u) {
+    const Pack<T> twice = u + u;
+    Pack<T> before = w, now = w * u;
+    sum_[0] += before;
+    sum_[1] += now;
     RANKGRAD_UNROLL
     for (std::size_t k = 2; k < m; ++k) {
       const Pack<T> next = twice * now - before;
-      sum[k] += next;
+      sum_[k] += next;
       before = now;
       now = next;
     }
-  };
-  std::size_t i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) add(i, Whole<T>{});
-  if (i < n) add(i, Part<T>{n - i});
-  RANKGRAD_UNROLL
-  for (std::size_t k = 0; k < m; ++k) sums[k] += wide_sum(sum[k]);
-}
+  }
+  /// to[k] += the k-th moment; `to` is a row.
+  RANKGRAD_INLINE void move_to(double* to) const {
+    RANKGRAD_UNROLL
+    for (std::size_t k = 0; k < padded_m; k += 4) simd::add_four_sums(to + k, sum_ + k);
+  }
 
-/// Buffers of by_registers, for one piece at a time. The items of a class wait until `batch` of them are there: loops
-/// of a constant length, for which the processor never guesses the end wrong.
-template <Real T>
-struct CompressBuffers {
-  static constexpr std::size_t lanes = simd::lanes<T>, batch = 256;
-  static constexpr std::size_t class_size = 2 * batch + lanes;        ///< less than a batch waits, a batch comes
-  static constexpr std::size_t cell_size = run + batch + 2 * lanes;   ///< less than a run waits, a batch comes
-
-  T *scores, *weights;             ///< [class][class_size]
-  T *u, *bin;                      ///< [batch], of one class
-  T *cell_u, *cell_weights;        ///< [cell][cell_size]
-
-  CompressBuffers(std::size_t classes, std::size_t bins, bool weighted, Workspace& workspace)
-      : scores(workspace.take<T>(classes * class_size, T(0))),
-        weights(weighted ? workspace.take<T>(classes * class_size, T(0)) : nullptr), u(workspace.take<T>(batch)),
-        bin(workspace.take<T>(batch)), cell_u(workspace.take<T>(classes * bins * cell_size)),
-        cell_weights(weighted ? workspace.take<T>(classes * bins * cell_size) : nullptr) {}
+ private:
+  Pack<T> sum_[padded_m];
 };
 
-/// One piece by registers: adds to sums[cell][row].
-template <Terms terms, bool weighted, Real T>
-class CompressedPiece {
-  using Buffers = CompressBuffers<T>;
+/// Adds the moments of n items of one cell, one run, to `sums`.
+template <bool weighted, Real T>
+RANKGRAD_NOINLINE void add_moments(const T* u, const T* weights, std::size_t n, double* sums) {
+  using namespace simd;
+  MomentSums<T> moments;
+  std::size_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) moments.add(weighted ? load(weights + i) : Pack<T>(T(1)), load(u + i));
+  if (i < n) {
+    const Part<T> rest{n - i};   // lanes past the end: 0, and 0 they stay
+    moments.add(weighted ? rest.load(weights + i, T(0)) : rest.load_ones(), rest.load(u + i, T(0)));
+  }
+  moments.move_to(sums);
+}
+
+/// Where the items of a cell wait: less than a run waits, a batch comes. For one piece at a time.
+template <Real T>
+struct CellBuffers {
+  static constexpr std::size_t size = run + batch + 2 * simd::lanes<T>;
+  T *u, *weights;   ///< [cell][size]
+
+  CellBuffers(std::size_t cells, bool weighted, Workspace& workspace)
+      : u(workspace.take<T>(cells * size)), weights(weighted ? workspace.take<T>(cells * size) : nullptr) {}
+};
+
+/// Takes batches of one class each and adds to sums[cell][row].
+template <Real T>
+class CellMoments {
+  using Buffers = CellBuffers<T>;
   static constexpr std::size_t lanes = simd::lanes<T>;
 
  public:
-  static constexpr std::size_t max_cells = 64, max_classes = 8;
+  static constexpr std::size_t max_cells = 64;
 
-  CompressedPiece(const Items<T>& items, const Grid<T>& grid, const Buffers& buffers, double* sums)
-      : items_(items), grid_(grid), buffers_(buffers), sums_(sums), bins_(grid.bins.count) {}
+  CellMoments(const Buffers& buffers, std::size_t bins, double* sums) : buffers_(buffers), bins_(bins), sums_(sums) {}
+
+  /// n <= batch items of class c, and what follows them: bins of -1 as far as packs go. weights null for 1.
+  void add(std::size_t c, const T* u, const T* bin, const T* weights, std::size_t n) {
+    T number(0);
+    for (std::size_t cell = c * bins_; cell < (c + 1) * bins_; ++cell, number += T(1))
+      weights ? close_up<true>(cell, u, bin, weights, n, number) : close_up<false>(cell, u, bin, weights, n, number);
+  }
+  void finish(std::size_t classes) {
+    for (std::size_t cell = 0; cell < classes * bins_; ++cell) take_out(cell, count_[cell]);
+  }
+
+ private:
+  template <bool weighted>
+  RANKGRAD_NOINLINE void close_up(std::size_t cell, const T* u, const T* bin, const T* weights, std::size_t n, T number) {
+    using namespace simd;
+    const Pack<T> own(number);
+    T* to = buffers_.u + cell * Buffers::size;
+    T* to_weights = weighted ? buffers_.weights + cell * Buffers::size : nullptr;
+    std::size_t count = count_[cell];
+    for (std::size_t i = 0; i < n; i += lanes) {
+      const std::uint32_t bits = lane_bits<T>(load(bin + i) == own);
+      compress_store(to + count, load(u + i), bits);
+      if constexpr (weighted) compress_store(to_weights + count, load(weights + i), bits);
+      count += static_cast<std::size_t>(std::popcount(bits));
+    }
+    count_[cell] = count;
+    if (count >= run) take_out(cell, count / lanes * lanes);
+  }
+
+  /// Adds the first n items of a cell's buffer to its moments; less than a pack is left.
+  RANKGRAD_NOINLINE void take_out(std::size_t cell, std::size_t n) {
+    T* u = buffers_.u + cell * Buffers::size;
+    T* w = buffers_.weights ? buffers_.weights + cell * Buffers::size : nullptr;
+    if (n > 0) (w ? add_moments<true, T> : add_moments<false, T>)(u, w, n, sums_ + cell * row<T>);
+    count_[cell] -= n;
+    if (count_[cell] == 0) return;
+    simd::store(u, simd::load(u + n));
+    if (w) simd::store(w, simd::load(w + n));
+  }
+
+  const Buffers buffers_;
+  const std::size_t bins_;
+  double* sums_;
+  std::size_t count_[max_cells] = {};
+};
+
+/// Where the items of a class wait until `batch` of them are there.
+template <Real T>
+struct ClassBuffers {
+  static constexpr std::size_t size = 2 * batch + simd::lanes<T>;   // less than a batch waits, a batch comes
+  T *scores, *weights;       ///< [class][size]
+  T *u, *bin;                ///< [batch], of one class
+
+  ClassBuffers(std::size_t classes, bool weighted, Workspace& workspace)
+      : scores(workspace.take<T>(classes * size, T(0))), weights(weighted ? workspace.take<T>(classes * size, T(0)) : nullptr),
+        u(workspace.take<T>(batch)), bin(workspace.take<T>(batch + simd::lanes<T>)) {}
+};
+
+/// One piece by registers: adds to sums[cell][row].
+template <bool weighted, Real T>
+class CompressedPiece {
+  using Buffers = ClassBuffers<T>;
+  static constexpr std::size_t lanes = simd::lanes<T>;
+
+ public:
+  static constexpr std::size_t max_classes = 8;
+
+  CompressedPiece(const Items<T>& items, const Grid<T>& grid, double* sums, Workspace& workspace)
+      : items_(items), grid_(grid), buffers_(items.classes, weighted, workspace),
+        cells_(CellBuffers<T>(items.classes * grid.bins.count, weighted, workspace), grid.bins.count, sums) {}
 
   void add(std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; i += Buffers::batch) {
-      const std::size_t stop = std::min(i + Buffers::batch, end);
-      split(i, stop);
+    for (std::size_t i = begin; i < end; i += batch) {
+      split(i, std::min(i + batch, end));
       for (std::size_t c = 0; c < items_.classes; ++c)
-        if (in_class_[c] >= Buffers::batch) distribute<true>(c, Buffers::batch);
+        if (in_class_[c] >= batch) distribute(c, batch);
     }
-    for (std::size_t c = 0; c < items_.classes; ++c) distribute<false>(c, in_class_[c]);
-    for (std::size_t cell = 0; cell < items_.classes * bins_; ++cell) take_out(cell, in_cell_[cell]);
+    for (std::size_t c = 0; c < items_.classes; ++c)
+      if (in_class_[c] > 0) distribute(c, in_class_[c]);
+    cells_.finish(items_.classes);
   }
 
  private:
   /// Closes up the items of each class.
-  void split(std::size_t begin, std::size_t end) {
+  RANKGRAD_NOINLINE void split(std::size_t begin, std::size_t end) {
     if (items_.target == Target::two_classes) {
       std::size_t negatives = in_class_[0], positives = in_class_[1];
       each_pack(begin, end, [&](Pack<T> s, Pack<T> label, Pack<T> w, std::uint32_t present) RANKGRAD_INLINE {
@@ -121,108 +200,83 @@ class CompressedPiece {
            weighted ? load_n(items_.weights + i, n, T(0)) : Pack<T>(T(0)), first_bits<T>(n));
   }
   RANKGRAD_INLINE void append(std::size_t c, Pack<T> s, Pack<T> w, std::uint32_t bits, std::size_t& count) const {
-    simd::compress_store(buffers_.scores + c * Buffers::class_size + count, s, bits);
-    if constexpr (weighted) simd::compress_store(buffers_.weights + c * Buffers::class_size + count, w, bits);
+    simd::compress_store(buffers_.scores + c * Buffers::size + count, s, bits);
+    if constexpr (weighted) simd::compress_store(buffers_.weights + c * Buffers::size + count, w, bits);
     count += static_cast<std::size_t>(std::popcount(bits));
   }
 
-  /// Moves the first n items of class c to the buffers of their bins; `full`: n is the batch.
-  template <bool full>
-  RANKGRAD_NOINLINE void distribute(std::size_t c, std::size_t n) {
+  /// Moves the first n items of class c, a batch or what there is, to their bins.
+  void distribute(std::size_t c, std::size_t n) {
     using namespace simd;
-    if constexpr (full) n = Buffers::batch;
-    T* scores = buffers_.scores + c * Buffers::class_size;
-    T* weights = weighted ? buffers_.weights + c * Buffers::class_size : nullptr;
-    for (std::size_t i = 0; i < n; i += lanes) {
-      const Binned<T> x = bin_of<terms>(load(scores + i), grid_.scaling);
-      store(buffers_.u + i, x.u);
-      store(buffers_.bin + i, x.bin - Pack<T>(grid_.first));
-    }
-    Pack<T> number(T(0));
-    for (std::size_t b = 0; b < bins_; ++b, number += Pack<T>(T(1))) to_cell<full>(c * bins_ + b, number, weights, n);
+    T* scores = buffers_.scores + c * Buffers::size;
+    T* weights = weighted ? buffers_.weights + c * Buffers::size : nullptr;
+    bin_scores(scores, n, grid_.scaling, grid_.terms, grid_.first, buffers_.u, buffers_.bin);
+    cells_.add(c, buffers_.u, buffers_.bin, weights, n);
     const std::size_t left = in_class_[c] -= n;
     for (std::size_t i = 0; i < left; i += lanes) {
       store(scores + i, load(scores + n + i));
       if constexpr (weighted) store(weights + i, load(weights + n + i));
     }
   }
-  template <bool full>
-  RANKGRAD_INLINE void to_cell(std::size_t cell, Pack<T> number, const T* weights, std::size_t n) {
-    using namespace simd;
-    T* to = buffers_.cell_u + cell * Buffers::cell_size;
-    T* to_weights = weighted ? buffers_.cell_weights + cell * Buffers::cell_size : nullptr;
-    const T *u = buffers_.u, *bin = buffers_.bin;
-    std::size_t count = in_cell_[cell];
-    const auto body = [&](std::size_t i, std::uint32_t present) RANKGRAD_INLINE {
-      const std::uint32_t bits = lane_bits<T>(load(bin + i) == number) & present;
-      compress_store(to + count, load(u + i), bits);
-      if constexpr (weighted) compress_store(to_weights + count, load(weights + i), bits);
-      count += static_cast<std::size_t>(std::popcount(bits));
-    };
-    if constexpr (full) {
-      for (std::size_t i = 0; i < Buffers::batch; i += lanes) body(i, first_bits<T>(lanes));
-    } else {
-      std::size_t i = 0;
-      for (; i + lanes <= n; i += lanes) body(i, first_bits<T>(lanes));
-      if (i < n) body(i, first_bits<T>(n - i));
-    }
-    in_cell_[cell] = count;
-    if (count >= run) take_out(cell, count / lanes * lanes);
-  }
-
-  /// Adds the first n items of a cell's buffer to its moments; less than a pack is left.
-  void take_out(std::size_t cell, std::size_t n) {
-    T* u = buffers_.cell_u + cell * Buffers::cell_size;
-    T* w = weighted ? buffers_.cell_weights + cell * Buffers::cell_size : nullptr;
-    if (n > 0) add_moments<weighted>(u, w, n, sums_ + cell * row<T>);
-    in_cell_[cell] -= n;
-    if (in_cell_[cell] == 0) return;
-    simd::store(u, simd::load(u + n));
-    if constexpr (weighted) simd::store(w, simd::load(w + n));
-  }
 
   const Items<T>& items_;
   const Grid<T>& grid_;
-  const Buffers& buffers_;
-  double* sums_;
-  const std::size_t bins_;
-  std::size_t in_class_[max_classes] = {}, in_cell_[max_cells] = {};
+  const Buffers buffers_;
+  CellMoments<T> cells_;
+  std::size_t in_class_[max_classes] = {};
 };
+
+/// sum(piece, its sums, workspace) for every piece, then the sums of all added in order to moments[cells][row]: one piece
+/// may run beside another.
+template <Real T, class Sum>
+void moments_of_pieces(std::size_t pieces, std::size_t cells, double* moments, Workspace& workspace, const Sum& sum) {
+  const auto frame = workspace.frame();
+  const std::size_t size = cells * row<T>;
+  if (pieces == 1) return sum(0, moments, workspace);
+  double* parts = workspace.take<double>(pieces * size, 0.0);
+  for_each_piece(pieces, workspace, [&](std::size_t p, Workspace& own) {
+    const auto inner = own.frame();
+    sum(p, parts + p * size, own);
+  });
+  for (std::size_t p = 0; p < pieces; ++p)
+    for (std::size_t i = 0; i < size; ++i) moments[i] += parts[p * size + i];
+}
 
 /// A piece in the order of its cells.
 template <Real T>
 struct SortedPiece {
-  T* u;                   ///< [n] sorted by cell
+  static constexpr std::size_t after = together * simd::lanes<T>;
+  T* u;                   ///< [n + after] sorted by cell; 0 past the end, where evaluation reads packs
   std::uint32_t* place;   ///< [n] where in u each item of the piece stands
   std::uint32_t* begin;   ///< [cells + 2] where each cell begins in u; [cells] the end
 };
 
 /// Counting sort by cell. `other` is scratch of n, `weights` (with weights) receives the sorted weights.
-template <Terms terms, Real T>
+template <Real T>
 void sort_piece(const Items<T>& items, const Grid<T>& grid, std::size_t begin, std::size_t n, const SortedPiece<T>& piece, T* other,
                 T* weights) {
   using namespace simd;
   const std::size_t cells = items.classes * grid.bins.count;
   const auto bins = static_cast<std::uint32_t>(grid.bins.count);
-  const Pack<T> first(grid.first), stride(static_cast<T>(bins));
+  const Pack<T> stride(static_cast<T>(bins));
   std::fill_n(piece.begin, cells + 2, 0u);
   std::uint32_t* count = piece.begin + 2;
-  const auto body = [&](std::size_t i, auto at, std::size_t present) RANKGRAD_INLINE {
-    const Binned<T> x = bin_of<terms>(at.load(items.scores + begin + i, items.scores[begin]), grid.scaling);
-    const Pack<T> c = items.class_of(at.load(items.labels + begin + i, items.labels[begin]));
-    store(other + i, x.u);
-    alignas(64) T cell[lanes<T>];
-    store(cell, grid.compact ? c : fma(c, stride, x.bin - first));
-    for (std::size_t l = 0; l < present; ++l) {
-      std::uint32_t z = static_cast<std::uint32_t>(static_cast<Bits<T>>(cell[l]));
-      if (grid.compact) z = z * bins + grid.compact[begin + i + l];
-      piece.place[i + l] = z;
+  std::size_t i = 0;
+  for (; i < n; i += batch) {
+    const std::size_t stop = std::min(batch, n - i);
+    alignas(64) T cell[batch + lanes<T>];
+    bin_scores(items.scores + begin + i, stop, grid.scaling, grid.terms, grid.first, other + i, cell);
+    for_each_pack<T>(stop, [&](std::size_t k, auto at) RANKGRAD_INLINE {
+      const Pack<T> c = items.class_of(at.load(items.labels + begin + i + k, items.labels[begin]));
+      store(cell + k, grid.compact ? c : fma(c, stride, load(cell + k)));
+    });
+    for (std::size_t k = 0; k < stop; ++k) {
+      std::uint32_t z = static_cast<std::uint32_t>(static_cast<Bits<T>>(cell[k]));
+      if (grid.compact) z = z * bins + grid.compact[begin + i + k];
+      piece.place[i + k] = z;
       ++count[z];
     }
-  };
-  std::size_t i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) body(i, Whole<T>{}, lanes<T>);
-  if (i < n) body(i, Part<T>{n - i}, n - i);
+  }
   // Each count stands two places up: summed, it is where the cell begins, one place up; the scatter moves that to its end.
   for (std::size_t c = 1; c < cells; ++c) count[c] += count[c - 1];
   std::uint32_t* next = piece.begin + 1;
@@ -232,6 +286,7 @@ void sort_piece(const Items<T>& items, const Grid<T>& grid, std::size_t begin, s
     if (weights) weights[to] = items.weights[begin + i];
     piece.place[i] = to;
   }
+  std::fill_n(piece.u + n, SortedPiece<T>::after, T(0));
 }
 
 /// Adds the moments of a sorted piece, each cell's summed on its own first.

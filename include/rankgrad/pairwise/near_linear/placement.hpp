@@ -26,15 +26,13 @@ std::optional<Placement<T>> place_on_grid(const T* scores, std::size_t n, double
   const Range<T> range = range_of(scores, n);
   Grid<T> grid{scaling, Terms::exact, T(0), {}};
   if (!range.finite || !scaling.terms_for(std::max(-range.low, range.high), grid.terms)) return {};
-  T bound[2];
-  with_terms(grid.terms, [&](auto terms) {
-    alignas(64) T lane[2][simd::lanes<T>];
-    simd::store(lane[0], bin_of<terms()>(Pack<T>(range.low), scaling).bin);
-    simd::store(lane[1], bin_of<terms()>(Pack<T>(range.high), scaling).bin);
-    // Rebinned bins may come out one lower or higher than order demands: by the rounding of u, at the borders.
-    bound[0] = lane[0][0] - T(terms() == Terms::rebinned);
-    bound[1] = lane[1][0] + T(terms() == Terms::rebinned);
-  });
+  const T ends[2] = {range.low, range.high};
+  T u[2 * simd::lanes<T>], bound[3 * simd::lanes<T>];
+  bin_scores(ends, 2, scaling, grid.terms, T(0), u, bound);
+  // Rebinned bins may come out one lower or higher than order demands: by the rounding of u, at the borders.
+  const T slack(grid.terms == Terms::rebinned);
+  bound[0] -= slack;
+  bound[1] += slack;
   grid.first = bound[0];
   return Placement<T>{grid, static_cast<double>(bound[1]) - static_cast<double>(bound[0]) + 1};
 }
@@ -43,13 +41,9 @@ std::optional<Placement<T>> place_on_grid(const T* scores, std::size_t n, double
 template <Real T>
 Bins compact_bins(const Items<T>& items, const Scaling<T>& scaling, Terms terms, std::uint32_t* compact, double* id, Workspace& workspace) {
   const auto frame = workspace.frame();
-  T* bin = workspace.take<T>(items.n);
+  T *bin = workspace.take<T>(items.n + simd::lanes<T>), *u = workspace.take<T>(items.n);
   std::uint32_t* order = workspace.take<std::uint32_t>(items.n);
-  with_terms(terms, [&](auto constant) {
-    simd::for_each_pack<T>(items.n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-      at.store(bin + i, bin_of<constant()>(at.load(items.scores + i, T(0)), scaling).bin);
-    });
-  });
+  bin_scores(items.scores, items.n, scaling, terms, T(0), u, bin);
   simd::rank_descending(bin, order, items.n, workspace);
   std::size_t count = 0;
   for (std::size_t r = items.n; r-- > 0; compact[order[r]] = static_cast<std::uint32_t>(count - 1))

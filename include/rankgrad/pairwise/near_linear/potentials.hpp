@@ -17,6 +17,7 @@
 
 #include <rankgrad/core/workspace.hpp>
 #include <rankgrad/pairwise/near_linear/chebyshev_tables.hpp>
+#include <rankgrad/simd/unroll.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
 
@@ -64,6 +65,9 @@ struct Bins {
 /// Whose potential: f(d) is what targets above their sources feel (the better items), f(-d) those below.
 enum class Side { better, worse };
 
+/// What a sweep adds up: sums of these.
+inline constexpr unsigned the_value = 1, the_slope = 2, the_curvature = 4;
+
 /// Scratch of one sweep, for all bins.
 template <Real T>
 struct FarField {
@@ -87,10 +91,10 @@ class Sweep {
   Sweep(const Bins& bins, const FarField<T>& far, const std::uint8_t* alone = nullptr)
       : bins_(bins), far_(far), alone_(alone), tables_(Tables<T>::get()) {}
 
-  /// Adds sign * (the potential of the sources) to the coefficients of the targets, and the curvature to theirs.
-  /// Returns sum l(target - source) for Side::better.
-  template <Side side, bool with_curvature>
-  double add(const double* sources, const double* targets, double sign, double* coefficients, double* curvatures) const {
+  /// Adds sign * (the potential of the sources) to the coefficients of the targets, and the curvature to theirs; null
+  /// where it is not `wanted`. Returns sum l(target - source), which is there for Side::better.
+  template <Side side, unsigned wanted>
+  RANKGRAD_NOINLINE double add(const double* sources, const double* targets, double sign, double* coefficients, double* curvatures) const {
     const bool far = bins_.count > 1 && bins_.id[bins_.count - 1] - bins_.id[0] > R;
     if (far) sweep_down(sources);
     double value = 0, weight_below = 0;
@@ -112,20 +116,22 @@ class Sweep {
       if (target[0] == 0) continue;
       DegreeRow potential, curvature, values;
       for (std::size_t a = window; a < bins_.count && bins_.id[a] - here <= R; ++a)
-        near<side, with_curvature>(static_cast<std::size_t>(static_cast<int>(here - bins_.id[a]) + R), sources + a * row<T>,
+        near<side, wanted>(static_cast<std::size_t>(static_cast<int>(here - bins_.id[a]) + R), sources + a * row<T>,
                                    !(alone_ && a == b && alone_[b]), potential, curvature, values);
-      if (side == Side::better) near_value.add_product(values, DegreeRow(target));
+      if constexpr ((wanted & the_value) != 0) near_value.add_product(values, DegreeRow(target));
       if (far) {
         const FarRow above(far_.above + b * far_row<T>);
-        if (side == Side::better) value += far_value(b, target, below, above);
-        far_potential<side, with_curvature>(below, above, potential, curvature);
+        if constexpr ((wanted & the_value) != 0) value += far_value(b, target, below, above);
+        far_potential<side, wanted>(below, above, potential, curvature);
       }
-      double* out = coefficients + b * row<T>;
-      DegreeRow sum(out);
-      for (std::size_t p = 0; p < DegreeRow::packs; ++p) sum.v[p] = fma(Pack<double>(sign), potential.v[p], sum.v[p]);
-      sum.store(out);
-      if (far) out[0] += sign * (side == Side::better ? far_.weight_above[b] : weight_below);
-      if constexpr (with_curvature) {
+      if constexpr ((wanted & the_slope) != 0) {
+        double* out = coefficients + b * row<T>;
+        DegreeRow sum(out);
+        for (std::size_t p = 0; p < DegreeRow::packs; ++p) sum.v[p] = fma(Pack<double>(sign), potential.v[p], sum.v[p]);
+        sum.store(out);
+        if (far) out[0] += sign * (side == Side::better ? far_.weight_above[b] : weight_below);
+      }
+      if constexpr ((wanted & the_curvature) != 0) {
         DegreeRow bend(curvatures + b * row<T>);
         for (std::size_t p = 0; p < DegreeRow::packs; ++p) bend.v[p] += curvature.v[p];
         bend.store(curvatures + b * row<T>);
@@ -158,7 +164,7 @@ class Sweep {
     }
   }
 
-  void sweep_down(const double* sources) const {
+  RANKGRAD_NOINLINE void sweep_down(const double* sources) const {
     FarRow above;
     double weight = 0, distance = 0;
     std::size_t next = bins_.count;
@@ -192,31 +198,33 @@ class Sweep {
     }
   }
 
-  template <Side side, bool with_curvature>
+  template <Side side, unsigned wanted>
   RANKGRAD_INLINE void near(std::size_t distance, const double* source, bool bends, DegreeRow& potential, DegreeRow& curvature,
                             DegreeRow& values) const {
     if (source[0] == 0) return;
     const auto& slopes = side == Side::better ? tables_.slope[distance] : tables_.other_slope[distance];
     for (std::size_t l = 0; l < m; ++l) {
-      potential.add(source[l], slopes[l]);
-      if constexpr (side == Side::better) values.add(source[l], tables_.value[distance][l]);
-      if (with_curvature && bends) curvature.add(source[l], tables_.curvature[distance][l]);
+      if constexpr ((wanted & the_slope) != 0) potential.add(source[l], slopes[l]);
+      if constexpr ((wanted & the_value) != 0) values.add(source[l], tables_.value[distance][l]);
+      if (((wanted & the_curvature) != 0) && bends) curvature.add(source[l], tables_.curvature[distance][l]);
     }
   }
 
   /// f(d) = +-series far below, 1 -+ series far above; c(d) has the same sign on both sides.
-  template <Side side, bool with_curvature>
+  template <Side side, unsigned wanted>
   RANKGRAD_INLINE void far_potential(const FarRow& below, const FarRow& above, DegreeRow& potential, DegreeRow& curvature) const {
     alignas(64) double from_below[far_row<T>], from_above[far_row<T>];
-    const FarRow sign(tables_.sign);
-    (sign * below).store(from_below);
-    (sign * above).store(from_above);
-    constexpr double low = side == Side::better ? 1 : -1;
-    for (std::size_t q = 0; q < Q; ++q) {
-      potential.add(low * from_below[q], tables_.at_target_alternating[q]);
-      potential.add(-low * from_above[q], tables_.at_target[q]);
+    if constexpr ((wanted & the_slope) != 0) {
+      const FarRow sign(tables_.sign);
+      (sign * below).store(from_below);
+      (sign * above).store(from_above);
+      constexpr double low = side == Side::better ? 1 : -1;
+      for (std::size_t q = 0; q < Q; ++q) {
+        potential.add(low * from_below[q], tables_.at_target_alternating[q]);
+        potential.add(-low * from_above[q], tables_.at_target[q]);
+      }
     }
-    if constexpr (with_curvature) {
+    if constexpr ((wanted & the_curvature) != 0) {
       const FarRow times_q(tables_.sign_times_q);
       (times_q * below).store(from_below);
       (times_q * above).store(from_above);
@@ -247,6 +255,7 @@ class Sweep {
 template <bool with_curvature, Real T>
 double all_potentials(const Bins& bins, std::size_t classes, const double* moments, double* slopes, double* curvatures,
                       Workspace& workspace) {
+  constexpr unsigned bends = with_curvature ? the_curvature : 0;
   const auto frame = workspace.frame();
   const std::size_t size = bins.count * row<T>;
   const Sweep<T> sweep(bins, FarField<T>(bins.count, workspace));
@@ -263,9 +272,9 @@ double all_potentials(const Bins& bins, std::size_t classes, const double* momen
   };
   const auto bend = [&](std::size_t c) { return with_curvature ? curvatures + c * size : nullptr; };
   for (std::size_t c = 1; c < classes; ++c)
-    value += sweep.template add<Side::better, with_curvature>(sources(c - 1, c == 1), moments + c * size, -1, slopes + c * size, bend(c));
+    value += sweep.template add<Side::better, the_value | the_slope | bends>(sources(c - 1, c == 1), moments + c * size, -1, slopes + c * size, bend(c));
   for (std::size_t c = classes - 1; c-- > 0;)
-    sweep.template add<Side::worse, with_curvature>(sources(c + 1, c + 2 == classes), moments + c * size, 1, slopes + c * size, bend(c));
+    sweep.template add<Side::worse, the_slope | bends>(sources(c + 1, c + 2 == classes), moments + c * size, 1, slopes + c * size, bend(c));
   return value;
 }
 
