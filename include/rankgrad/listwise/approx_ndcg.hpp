@@ -24,9 +24,9 @@ struct DiscountedGain {
       const Pack d = Pack(S(1)) / rank, value = gain * d, slope = value * d;
       return {-value, slope, Pack(S(2)) * slope * d};
     }
-    const Pack y = rank + Pack(S(1)), inverse = Pack(S(1)) / (y * simd::log_positive<S>(y));   // 1 / (y ln y)
+    const Pack y = rank + Pack(S(1)), log = simd::log_positive<S>(y), inverse = Pack(S(1)) / (y * log);   // 1 / (y ln y)
     const Pack d = Pack(S(0.69314718055994530942)) * y * inverse, slope = gain * d * inverse;   // D = ln 2 / ln y
-    return {-(gain * d), slope, slope * (Pack(S(1)) / y + Pack(S(2)) * inverse)};
+    return {-(gain * d), slope, slope * inverse * (log + Pack(S(2)))};
   }
 };
 
@@ -67,7 +67,7 @@ struct ApproxNdcg {
   Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
     const std::size_t n = checked_size(list);
     const auto frame = workspace.frame();
-    T* gains = workspace.take<T>(n, T(0));
+    T* gains = workspace.take<T>(n);
     const std::size_t gaining = shares(list, gains, workspace);
     if (gaining == 0) return {};
     const listwise::DiscountedGain phi{discount};

@@ -143,23 +143,7 @@ class InPlace {
     for (std::size_t i = p * grid::piece_size; i < end_of(p); i += block) {
       const std::size_t n = std::min(block, end_of(p) - i);
       grid::bin_scores(list_.scores + i, n, bins_.scaling, bins_.terms, bins_.first, u, bin);
-      for (std::size_t k = 0; k < n; k += stride) {
-        grid::Together<T> c;
-        const T* tables[1] = {table};
-        grid::polynomials_by_cell<Cells, 1>(u + k, bin + k, tables, &c);
-        const auto add = [&](std::size_t at, auto part, Pack<T> column) RANKGRAD_INLINE {
-          const std::uint32_t bits = lane_bits<T>(part.load(list_.gains + at, T(0)) > Pack<T>(T(0)));
-          part.accumulate(out.grad + at, by_score.gradient(column, expand_load(pulls_ + gained, bits)));
-          if (out.hess) part.accumulate(out.hess + at, by_score.curvature(column, expand_load(bends_ + gained, bits)));
-          gained += static_cast<std::size_t>(std::popcount(bits));
-        };
-        RANKGRAD_UNROLL
-        for (std::size_t z = 0; z < grid::together; ++z) {
-          const std::size_t at = k + z * lanes;
-          if (at + lanes <= n) add(i + at, Whole<T>{}, c.of[z]);
-          else if (at < n) add(i + at, Part<T>{n - at}, c.of[z]);
-        }
-      }
+      pull_block(table, u, bin, n, i, gained, by_score, out);
     }
   }
 
@@ -185,10 +169,11 @@ class InPlace {
  private:
   /// Items that gain, closed up.
   struct Block {
-    T *scores, *gains, *u, *bin, *slopes;
+    T *scores, *gains, *u, *bin, *ranks, *bells, *slopes;
     explicit Block(Workspace& workspace)
         : scores(workspace.take<T>(block + lanes)), gains(workspace.take<T>(block + lanes + stride)), u(workspace.take<T>(block + stride)),
-          bin(workspace.take<T>(block + stride)), slopes(workspace.take<T>(block + stride)) {}
+          bin(workspace.take<T>(block + stride)), ranks(workspace.take<T>(block + stride)), bells(workspace.take<T>(block + stride)),
+          slopes(workspace.take<T>(block + stride)) {}
   };
 
   template <class Phi>
@@ -199,16 +184,37 @@ class InPlace {
       grid::polynomials_by_cell<Cells, 2>(b.u + i, b.bin + i, tables_, sums);
       RANKGRAD_UNROLL
       for (std::size_t z = 0; z < grid::together; ++z) {
-        const std::size_t k = i + z * lanes;
-        const Pack<T> itself = lookup<Cells>(itself_, table_index<T>(load(b.bin + k)));
-        const Pulls<T> pulls = pulls_of<T>(phi, sums[0].of[z], sums[1].of[z], itself, load(b.gains + k));
-        store(b.slopes + k, pulls.slope);
-        if (k >= n) continue;
-        value.add(pulls.value);
-        store_up_to(pulls_ + at + k, n - k, pulls.pull);
-        if (bends_) store_up_to(bends_ + at + k, n - k, pulls.bend);
+        store(b.ranks + i + z * lanes, sums[0].of[z]);
+        store(b.bells + i + z * lanes, sums[1].of[z]);
       }
     }
+    for_each_pack<T>(n, [&](std::size_t i, auto part) RANKGRAD_INLINE {
+      const Pack<T> itself = bends_ ? lookup<Cells>(itself_, table_index<T>(load(b.bin + i))) : Pack<T>(T(0));
+      const Pulls<T> pulls = pulls_of<T>(phi, load(b.ranks + i), load(b.bells + i), itself, load(b.gains + i));
+      value.add(pulls.value, part);   // past the end: gains of 0
+      store(b.slopes + i, pulls.slope);
+      part.store(pulls_ + at + i, pulls.pull);
+      if (bends_) part.store(bends_ + at + i, pulls.bend);
+    });
+  }
+  RANKGRAD_NOINLINE void pull_block(const T* table, T* u, const T* bin, std::size_t n, std::size_t at, std::size_t& gained,
+                                    const ByScore<T>& by_score, const GradientSink<T>& out) const {
+    using namespace simd;
+    for (std::size_t i = 0; i < n; i += stride) {
+      grid::Together<T> c;
+      grid::polynomials_by_cell<Cells, 1>(u + i, bin + i, &table, &c);
+      RANKGRAD_UNROLL
+      for (std::size_t z = 0; z < grid::together; ++z) store(u + i + z * lanes, c.of[z]);
+    }
+    std::size_t next = gained;
+    for_each_pack<T>(n, [&](std::size_t i, auto part) RANKGRAD_INLINE {
+      const Pack<T> c = load(u + i);
+      const std::uint32_t bits = lane_bits<T>(part.load(list_.gains + at + i, T(0)) > Pack<T>(T(0)));
+      part.accumulate(out.grad + at + i, by_score.gradient(c, expand_load(pulls_ + next, bits)));
+      if (out.hess) part.accumulate(out.hess + at + i, by_score.curvature(c, expand_load(bends_ + next, bits)));
+      next += static_cast<std::size_t>(std::popcount(bits));
+    });
+    gained = next;
   }
   std::size_t end_of(std::size_t p) const { return std::min((p + 1) * grid::piece_size, list_.n); }
 

@@ -89,15 +89,32 @@ class CellMoments {
 
   /// n <= batch items of class c, and what follows them: bins of -1 as far as packs go. weights null for 1.
   void add(std::size_t c, const T* u, const T* bin, const T* weights, std::size_t n) {
-    T number(0);
-    for (std::size_t cell = c * bins_; cell < (c + 1) * bins_; ++cell, number += T(1))
+    const auto [first, last] = range(bin, n);   // the outer bins are in few batches
+    for (std::size_t b = first; b <= last; ++b) {
+      const std::size_t cell = c * bins_ + b;
+      const T number = static_cast<T>(b);
       weights ? close_up<true>(cell, u, bin, weights, n, number) : close_up<false>(cell, u, bin, weights, n, number);
+    }
   }
   void finish(std::size_t classes) {
     for (std::size_t cell = 0; cell < classes * bins_; ++cell) take_out(cell, count_[cell]);
   }
 
  private:
+  static std::pair<std::size_t, std::size_t> range(const T* bin, std::size_t n) {
+    using namespace simd;
+    Pack<T> low = load(bin), high = low;
+    for (std::size_t i = lanes; i < n; i += lanes) {
+      const Pack<T> b = load(bin + i);
+      low = min(low, b);
+      high = max(high, b);
+    }
+    alignas(64) T last[lanes], first[lanes];
+    store(last, highest_everywhere(high));
+    store(first, highest_everywhere(-low));
+    return {first[0] > T(0) ? 0 : static_cast<std::size_t>(-first[0]), static_cast<std::size_t>(last[0])};   // -1: past the end
+  }
+
   template <bool weighted>
   RANKGRAD_NOINLINE void close_up(std::size_t cell, const T* u, const T* bin, const T* weights, std::size_t n, T number) {
     using namespace simd;
