@@ -14,7 +14,8 @@ enum class Path {
   automatic,   ///< the one that is predicted to be the fastest
   pairs,       ///< every pair: the engine of pairwise/engine.hpp
   registers,   ///< moments by compressing, coefficients by register tables; few cells
-  sorted       ///< moments and evaluation over runs of a counting sort
+  sorted,      ///< moments and evaluation over runs of a counting sort; few items in a bin: as `streamed`
+  streamed     ///< the same, a stretch of bins at a time (streamed.hpp)
 };
 
 struct Shape {

@@ -9,14 +9,15 @@
 // clusters cost nothing. docs/numerics.md derives the method and its errors: about 1e-7 relative in float, 1e-14 in
 // double, for the value, the gradient and the curvature.
 //
-// O(n + bins) time and scratch, bins <= n. A bin costs row<T> doubles for each class two or three times over, so less than
-// 64 bytes for each item unless bins hold but a few items each.
+// O(n) time, and scratch of at most 64 bytes for each item (and 128 KiB): a bin costs row<T> doubles for each class two or
+// three times over; where bins hold but a few items each, they are taken a stretch at a time (streamed.hpp).
 #pragma once
 
 #include <rankgrad/core/gradient_sink.hpp>
 #include <rankgrad/pairwise/near_linear/cost.hpp>
 #include <rankgrad/pairwise/near_linear/evaluate.hpp>
 #include <rankgrad/pairwise/near_linear/placement.hpp>
+#include <rankgrad/pairwise/near_linear/streamed.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -162,6 +163,51 @@ Outcome by_sorting(const Items<T>& items, const Grid<T>& grid, double sigma, Nor
   return outcome;
 }
 
+/// Stretches of bins: streamed.hpp. `at_once`: how many bins of a stretch there may be, but for its neighbours.
+template <Real T>
+Outcome by_stretches(const Items<T>& items, const Grid<T>& grid, double sigma, Normalize normalize, const GradientSink<T>& out,
+                     Workspace& workspace, std::size_t at_once) {
+  Stretches<T> stretches(items, grid, at_once, workspace);
+  const std::size_t cells = items.classes * stretches.most_bins, sweeps = 2 * (items.classes - 1);
+  const Series<T> series(cells, out.hess != nullptr, workspace);
+  stretches.reserve(out.hess != nullptr, workspace);
+  FarState<T>*below = workspace.take<FarState<T>>(sweeps), *above = workspace.take<FarState<T>>(sweeps * stretches.count);
+  double* totals = workspace.take<double>(items.classes, 0.0);
+  Bins bins;
+  std::size_t first = 0, last = 0;
+
+  for (std::size_t k = stretches.count; k-- > 0;) {   // down: above[k] is what stretch k sees above it
+    stretches.load(k, series.moments, bins, first, last);
+    FarState<T>* state = above + k * sweeps;
+    if (k + 1 == stretches.count) std::fill_n(state, sweeps, FarState<T>{{}, 0, 0, bins.id[last - 1]});
+    for (std::size_t c = 0; c < items.classes; ++c)
+      for (std::size_t b = first; b < last; ++b) totals[c] += series.moments[(c * bins.count + b) * row<T>];
+    if (k == 0) break;
+    const auto frame = workspace.frame();
+    const Sweep<T> sweep(bins, FarField<T>(bins.count, workspace));
+    double* sum = items.classes > 2 ? workspace.take<double>(bins.count * row<T>) : nullptr;
+    std::copy_n(state, sweeps, state - sweeps);
+    for_each_sweep<T>(bins.count, items.classes, series.moments, sum, [&](auto, const double* sources, std::size_t, std::size_t number) {
+      const Stretch<T> stretch{first, last, nullptr, state - sweeps + number};
+      sweep.sweep_down(sources, &stretch);
+    });
+  }
+  double weight = 0, lower = 0;
+  for (std::size_t c = 0; c < items.classes; lower += totals[c++]) weight += lower * totals[c];
+  if (!(weight > 0)) return {};
+  const double factor = normalize == Normalize::mean ? 1 / weight : 1, by_slope = factor * sigma * static_cast<double>(out.scale);
+  double value = 0;
+  for (std::size_t k = 0; k < stretches.count; ++k) {
+    if (k > 0) stretches.load(k, series.moments, bins, first, last);
+    else std::fill_n(below, sweeps, FarState<T>{{}, 0, 0, bins.id[first]});
+    const Stretch<T> stretch{first, last, below, above + k * sweeps};
+    value += series.curvatures ? all_potentials<true, T>(bins, items.classes, series.moments, series.slopes, series.curvatures, workspace, &stretch)
+                               : all_potentials<false, T>(bins, items.classes, series.moments, series.slopes, nullptr, workspace, &stretch);
+    stretches.evaluate(first, last, series.slopes, series.curvatures, by_slope, by_slope * sigma, out);
+  }
+  return {factor * value, by_slope, by_slope * sigma, true};
+}
+
 }  // namespace detail
 
 /// The loss, its gradient and curvature added to `out`. Nothing where the pairs are to be taken one by one: they are
@@ -183,10 +229,17 @@ std::optional<Contribution<T>> logistic(const ListView<T>& list, double sigma, T
   if (path == Path::pairs || (path == Path::registers && !fits_registers(shape))) return {};
 
   const auto frame = workspace.frame();
-  list_bins(items, *placed, workspace);
   const Grid<T>& grid = placed->grid;
-  const detail::Outcome outcome = path == Path::registers ? detail::by_registers(items, grid, sigma, normalize, out, workspace)
-                                                          : detail::by_sorting(items, grid, sigma, normalize, out, workspace);
+  const double cells = placed->span * static_cast<double>(items.classes), at_once = rows_budget(n) / cell_bytes<T> / static_cast<double>(items.classes);
+  detail::Outcome outcome;
+  if (path == Path::streamed || (path == Path::sorted && (placed->span > at_once || cells > 0x1p22))) {   // cells are whole numbers in T
+    const std::size_t bins = path == Path::streamed ? stretch_bins : std::max(stretch_bins, static_cast<std::size_t>(at_once));
+    outcome = detail::by_stretches(items, grid, sigma, normalize, out, workspace, bins);
+  } else {
+    all_bins(*placed, workspace);
+    outcome = path == Path::registers ? detail::by_registers(items, grid, sigma, normalize, out, workspace)
+                                      : detail::by_sorting(items, grid, sigma, normalize, out, workspace);
+  }
   return Contribution<T>{static_cast<T>(outcome.value), outcome.valid};
 }
 

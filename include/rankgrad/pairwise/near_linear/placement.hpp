@@ -51,21 +51,25 @@ Bins compact_bins(const Items<T>& items, const Scaling<T>& scaling, Terms terms,
   return {count, id};
 }
 
-/// Fills in the bins: all from the lowest to the highest, or, where those are far more than the items, the ones in use.
+/// All bins from the lowest to the highest.
+template <Real T>
+void all_bins(Placement<T>& placed, Workspace& workspace) {
+  const auto count = static_cast<std::size_t>(placed.span);
+  double* id = workspace.take<double>(count);
+  for (std::size_t b = 0; b < count; ++b) id[b] = static_cast<double>(b);
+  placed.grid.bins = {count, id};
+}
+
+/// All bins, or, where those are far more than the items, the ones in use.
 template <Real T>
 void list_bins(const Items<T>& items, Placement<T>& placed, Workspace& workspace) {
   Grid<T>& grid = placed.grid;
   const double n = static_cast<double>(items.n), cells = placed.span * static_cast<double>(items.classes);
-  const bool dense = cells <= std::min(std::max(1024.0, n / 16), 0x1p22);   // cells are whole numbers in T
-  double* id = workspace.take<double>(dense ? static_cast<std::size_t>(placed.span) : items.n);
-  if (dense) {
-    grid.bins = {static_cast<std::size_t>(placed.span), id};
-    for (std::size_t b = 0; b < grid.bins.count; ++b) id[b] = static_cast<double>(b);
-  } else {
-    std::uint32_t* compact = workspace.take<std::uint32_t>(items.n);
-    grid.bins = compact_bins(items, grid.scaling, grid.terms, compact, id, workspace);
-    grid.compact = compact;
-  }
+  if (cells <= std::min(std::max(1024.0, n / 16), 0x1p22)) return all_bins(placed, workspace);   // cells are whole numbers in T
+  double* id = workspace.take<double>(items.n);
+  std::uint32_t* compact = workspace.take<std::uint32_t>(items.n);
+  grid.bins = compact_bins(items, grid.scaling, grid.terms, compact, id, workspace);
+  grid.compact = compact;
 }
 
 }  // namespace rankgrad::pairwise::near_linear

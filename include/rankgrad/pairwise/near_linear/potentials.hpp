@@ -19,6 +19,8 @@
 #include <rankgrad/pairwise/near_linear/chebyshev_tables.hpp>
 #include <rankgrad/simd/unroll.hpp>
 
+#include <type_traits>
+
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
 
 using simd::Pack;
@@ -79,6 +81,21 @@ struct FarField {
         weight_above(workspace.take<double>(bins)), distance_above(workspace.take<double>(bins)) {}
 };
 
+/// What a sweep has passed, seen from bin `at`: all a stretch of bins need know of those beyond it.
+template <Real T>
+struct FarState {
+  alignas(64) double terms[far_row<T>] = {};   ///< E, or E' on the way down
+  double weight = 0, distance = 0, at = 0;
+};
+
+/// The targets [first, last) among the bins, where these are a part of the list (streamed.hpp), and the states of both ways
+/// at its ends; taken to the other ends.
+template <Real T>
+struct Stretch {
+  std::size_t first, last;
+  FarState<T>*up, *down;
+};
+
 template <Real T>
 class Sweep {
   static constexpr std::size_t m = Order<T>::m, Q = Order<T>::Q;
@@ -94,16 +111,19 @@ class Sweep {
   /// Adds sign * (the potential of the sources) to the coefficients of the targets, and the curvature to theirs; null
   /// where it is not `wanted`. Returns sum l(target - source), which is there for Side::better.
   template <Side side, unsigned wanted>
-  RANKGRAD_NOINLINE double add(const double* sources, const double* targets, double sign, double* coefficients, double* curvatures) const {
-    const bool far = bins_.count > 1 && bins_.id[bins_.count - 1] - bins_.id[0] > R;
-    if (far) sweep_down(sources);
-    double value = 0, weight_below = 0;
-    FarRow below;   // E at the bin at hand
-    Row<row<T>> near_value;
-    for (std::size_t b = 0, next = 0, window = 0; b < bins_.count; ++b) {
+  RANKGRAD_NOINLINE double add(const double* sources, const double* targets, double sign, double* coefficients, double* curvatures,
+                              const Stretch<T>* stretch = nullptr) const {
+    const bool far = stretch || (bins_.count > 1 && bins_.id[bins_.count - 1] - bins_.id[0] > R);
+    if (far) sweep_down(sources, stretch);
+    const std::size_t first = stretch ? stretch->first : 0, last = stretch ? stretch->last : bins_.count;
+    double value = 0, weight_below = stretch ? stretch->up->weight : 0, before = stretch ? stretch->up->at : bins_.id[0];
+    FarRow below = stretch ? FarRow(stretch->up->terms) : FarRow();   // E at the bin at hand
+    DegreeRow near_value;
+    for (std::size_t b = first, next = 0, window = 0; b < last; ++b) {
       const double here = bins_.id[b];
       if (far) {
-        if (b > 0) below = below * decay(here - bins_.id[b - 1]);
+        if (here != before) below = below * decay(here - before);
+        before = here;
         for (; here - bins_.id[next] > R; ++next) {
           const double* source = sources + next * row<T>;
           if (source[0] == 0) continue;
@@ -137,7 +157,55 @@ class Sweep {
         bend.store(curvatures + b * row<T>);
       }
     }
+    if (stretch) {
+      below.store(stretch->up->terms);
+      stretch->up->weight = weight_below;
+      stretch->up->at = before;
+    }
     return value + near_value.total();
+  }
+
+  /// What the sources add to the potentials of bins below: of a stretch, the state of `down` moves to its lower end.
+  RANKGRAD_NOINLINE void sweep_down(const double* sources, const Stretch<T>* stretch = nullptr) const {
+    const std::size_t first = stretch ? stretch->first : 0, last = stretch ? stretch->last : bins_.count;
+    FarRow above = stretch ? FarRow(stretch->down->terms) : FarRow();
+    double weight = stretch ? stretch->down->weight : 0, distance = stretch ? stretch->down->distance : 0;
+    double before = stretch ? stretch->down->at : bins_.id[last - 1];
+    std::size_t next = bins_.count;
+    for (std::size_t b = last; b-- > first;) {
+      if (const double gap = before - bins_.id[b]; gap > 0) {
+        above = above * decay(gap);
+        distance += 2 * gap * weight;
+        before = bins_.id[b];
+      }
+      for (; bins_.id[next - 1] - bins_.id[b] > R; --next) {
+        const double* source = sources + (next - 1) * row<T>;
+        if (source[0] == 0) continue;
+        const double gap = bins_.id[next - 1] - bins_.id[b];
+        FarRow plus, minus;
+        expand(source, plus, minus);
+        plus.store(far_.plus + (next - 1) * far_row<T>);
+        above.add_product(decay(gap), minus);
+        weight += source[0];
+        distance += 2 * gap * source[0] + source[1];
+      }
+      above.store(far_.above + b * far_row<T>);
+      far_.weight_above[b] = weight;
+      far_.distance_above[b] = distance;
+    }
+    if (stretch) {
+      above.store(stretch->down->terms);
+      stretch->down->weight = weight;
+      stretch->down->distance = distance;
+      stretch->down->at = before;
+    }
+    for (; next > 0; --next) {   // never far above anything, but far below others
+      const double* source = sources + (next - 1) * row<T>;
+      if (source[0] == 0) continue;
+      FarRow plus, minus;
+      expand(source, plus, minus);
+      plus.store(far_.plus + (next - 1) * far_row<T>);
+    }
   }
 
  private:
@@ -161,40 +229,6 @@ class Sweep {
     for (std::size_t p = 0; p < FarRow::packs; ++p) {
       plus.v[p] = even.v[p] + odd.v[p];
       minus.v[p] = even.v[p] - odd.v[p];
-    }
-  }
-
-  RANKGRAD_NOINLINE void sweep_down(const double* sources) const {
-    FarRow above;
-    double weight = 0, distance = 0;
-    std::size_t next = bins_.count;
-    for (std::size_t b = bins_.count; b-- > 0;) {
-      if (b + 1 < bins_.count) {
-        const double gap = bins_.id[b + 1] - bins_.id[b];
-        above = above * decay(gap);
-        distance += 2 * gap * weight;
-      }
-      for (; bins_.id[next - 1] - bins_.id[b] > R; --next) {
-        const double* source = sources + (next - 1) * row<T>;
-        if (source[0] == 0) continue;
-        const double gap = bins_.id[next - 1] - bins_.id[b];
-        FarRow plus, minus;
-        expand(source, plus, minus);
-        plus.store(far_.plus + (next - 1) * far_row<T>);
-        above.add_product(decay(gap), minus);
-        weight += source[0];
-        distance += 2 * gap * source[0] + source[1];
-      }
-      above.store(far_.above + b * far_row<T>);
-      far_.weight_above[b] = weight;
-      far_.distance_above[b] = distance;
-    }
-    for (; next > 0; --next) {   // never far above anything, but far below others
-      const double* source = sources + (next - 1) * row<T>;
-      if (source[0] == 0) continue;
-      FarRow plus, minus;
-      expand(source, plus, minus);
-      plus.store(far_.plus + (next - 1) * far_row<T>);
     }
   }
 
@@ -250,11 +284,29 @@ class Sweep {
   const Tables<T>& tables_;
 };
 
+/// The sweeps of graded classes: visit(side, sources, target class, number of the sweep). Sources are sums over the classes
+/// on one side, built up class by class in `sum`, [bins] rows, which two classes have no use for: sums of what is there,
+/// never differences.
+template <Real T, class Visit>
+void for_each_sweep(std::size_t bins, std::size_t classes, const double* moments, double* sum, const Visit& visit) {
+  const std::size_t size = bins * row<T>;
+  const auto sources = [&](std::size_t added, bool first) -> const double* {
+    const double* part = moments + added * size;
+    if (classes == 2) return part;
+    for (std::size_t i = 0; i < size; ++i) sum[i] = first ? part[i] : sum[i] + part[i];
+    return sum;
+  };
+  std::size_t number = 0;
+  for (std::size_t c = 1; c < classes; ++c) visit(std::integral_constant<Side, Side::better>{}, sources(c - 1, c == 1), c, number++);
+  for (std::size_t c = classes - 1; c-- > 0;) visit(std::integral_constant<Side, Side::worse>{}, sources(c + 1, c + 2 == classes), c, number++);
+}
+
 /// The sums over all pairs of items of different classes, from moments[class][bin]: the value, and as coefficients
-/// [class][bin] the slope and the curvature of each item by its scaled score. Both are overwritten.
+/// [class][bin] the slope and the curvature of each item by its scaled score. Both are overwritten. For a stretch, the
+/// states up and down are those of the first sweep, the others follow them.
 template <bool with_curvature, Real T>
 double all_potentials(const Bins& bins, std::size_t classes, const double* moments, double* slopes, double* curvatures,
-                      Workspace& workspace) {
+                      Workspace& workspace, const Stretch<T>* stretch = nullptr) {
   constexpr unsigned bends = with_curvature ? the_curvature : 0;
   const auto frame = workspace.frame();
   const std::size_t size = bins.count * row<T>;
@@ -262,19 +314,14 @@ double all_potentials(const Bins& bins, std::size_t classes, const double* momen
   std::fill_n(slopes, classes * size, 0.0);
   if constexpr (with_curvature) std::fill_n(curvatures, classes * size, 0.0);
   double value = 0;
-  // Sources are sums over classes, built up class by class: sums of what is there, never differences.
   double* sum = classes > 2 ? workspace.take<double>(size) : nullptr;
-  const auto sources = [&](std::size_t added, bool first) -> const double* {
-    const double* part = moments + added * size;
-    if (classes == 2) return part;
-    for (std::size_t i = 0; i < size; ++i) sum[i] = first ? part[i] : sum[i] + part[i];
-    return sum;
-  };
-  const auto bend = [&](std::size_t c) { return with_curvature ? curvatures + c * size : nullptr; };
-  for (std::size_t c = 1; c < classes; ++c)
-    value += sweep.template add<Side::better, the_value | the_slope | bends>(sources(c - 1, c == 1), moments + c * size, -1, slopes + c * size, bend(c));
-  for (std::size_t c = classes - 1; c-- > 0;)
-    sweep.template add<Side::worse, the_slope | bends>(sources(c + 1, c + 2 == classes), moments + c * size, 1, slopes + c * size, bend(c));
+  for_each_sweep<T>(bins.count, classes, moments, sum, [&](auto side, const double* sources, std::size_t c, std::size_t number) {
+    Stretch<T> own{};
+    if (stretch) own = {stretch->first, stretch->last, stretch->up + number, stretch->down + number};
+    constexpr bool better = side() == Side::better;
+    value += sweep.template add<side(), (better ? the_value : 0) | the_slope | bends>(
+        sources, moments + c * size, better ? -1 : 1, slopes + c * size, with_curvature ? curvatures + c * size : nullptr, stretch ? &own : nullptr);
+  });
   return value;
 }
 
