@@ -9,7 +9,7 @@
 // clusters cost nothing. docs/numerics.md derives the method and its errors: about 1e-7 relative in float, 1e-14 in
 // double, for the value, the gradient and the curvature.
 //
-// O(n) time, and scratch of at most 64 bytes for each item (and 128 KiB): a bin costs row<T> doubles for each class two or
+// O(n) time, and scratch of at most 64 bytes for each item (and 256 KiB): a bin costs row<T> doubles for each class two or
 // three times over; where bins hold but a few items each, they are taken a stretch at a time (streamed.hpp).
 #pragma once
 

@@ -22,7 +22,7 @@ template <Real T>
 inline constexpr double cell_bytes = 8 * (3 * row<T> + static_cast<double>(row<T>) / 4 + far_row<T> + 1);
 
 /// What the cells may take: their part of 64 bytes for each score, or what no one minds.
-inline double rows_budget(std::size_t n) { return std::max(24.0 * static_cast<double>(n), 0x1p17); }
+inline double rows_budget(std::size_t n) { return std::max(24.0 * static_cast<double>(n), 0x1p18); }
 
 /// The fewest bins that are worth a stretch.
 inline constexpr std::size_t stretch_bins = 32;
@@ -50,11 +50,14 @@ class Stretches {
       std::copy_n(part, n, bin + i);
     }
     simd::rank_descending(bin, order_, items.n, workspace);
-    std::size_t bins = 0;
-    for (std::size_t i = 0; i < items.n; ++i) {
-      if (i > 0 && bin[item(i)] == bin[item(i - 1)]) continue;
-      if (count == 0 || bins == at_once || i - begin_[count - 1] >= items_at_once) begin_[count++] = static_cast<std::uint32_t>(i), bins = 0;
-      ++bins;
+    begin_[count++] = 0;
+    T before = bin[item(0)];
+    for (std::size_t i = 0, bins = 1; i < items.n; ++i) {   // only the end of a stretch is a branch
+      const T here = bin[item(i)];
+      const bool another = here != before;
+      bins += another;
+      before = here;
+      if (another & ((bins > at_once) | (i - begin_[count - 1] >= items_at_once))) begin_[count++] = static_cast<std::uint32_t>(i), bins = 1;
     }
     begin_[count] = static_cast<std::uint32_t>(items.n);
     for (std::size_t k = 0; k < count; ++k) most_items = std::max(most_items, neighbours(k).second - neighbours(k).first);
@@ -78,22 +81,24 @@ class Stretches {
     n_ = to - from;
     for (std::size_t i = 0; i < n_; ++i) scores_[i] = items_.scores[item(from + i)];
     std::size_t b = 0;
+    T before(0);
     for (std::size_t i = 0; i < n_; i += block) {
       alignas(64) T u[block + lanes], bin[block + lanes];
       const std::size_t n = std::min(block, n_ - i);
       bin_scores(scores_ + i, n, grid_.scaling, grid_.terms, T(0), u, bin);
-      for (std::size_t z = 0; z < n; ++z) {
-        const double here = static_cast<double>(bin[z]);
-        if (i + z == 0) id_[0] = here;
-        else if (here != id_[b]) id_[++b] = here;
-        if (from + i + z == begin_[k]) first = b;
-        if (from + i + z + 1 == begin_[k + 1]) last = b + 1;
-        scores_[i + z] = u[z];
+      if (i == 0) before = bin[0];
+      for (std::size_t z = 0; z < n; ++z) {   // no branches: they would be guessed wrong half of the time
+        b += bin[z] != before;
+        before = bin[z];
+        id_[b] = static_cast<double>(before);
         place_[i + z] = static_cast<std::uint32_t>(b);
       }
+      std::copy_n(u, n, scores_ + i);
     }
     own_begin_ = begin_[k] - from;
     own_end_ = begin_[k + 1] - from;
+    first = place_[own_begin_];
+    last = place_[own_end_ - 1] + std::size_t{1};
     bins_ = b + 1;
     bins = {bins_, id_};
     sort_by_cell();
@@ -148,23 +153,40 @@ class Stretches {
             end == items_.n ? end : first_in(bin_at(end) + near + T(1), end, items_.n)};
   }
 
+  /// The items come by bin: what is left to do is to part the classes, each in the order it comes in. Where a cell ends is
+  /// written behind each of its items; cells without items end where those before them do.
   void sort_by_cell() {
     std::fill_n(starts_, cells() + 2, 0u);
-    for (std::size_t i = 0; i < n_; ++i) {
-      const T label = items_.labels[item(begin_item_ + i)];
-      const auto c = static_cast<std::uint32_t>(items_.target == Target::two_classes ? label > T(0) : static_cast<std::size_t>(label - items_.lowest_label));
-      place_[i] += c * static_cast<std::uint32_t>(bins_);
-      ++starts_[place_[i] + 2];
+    if (items_.target == Target::two_classes) {
+      std::size_t positives = 0;
+      for (std::size_t i = 0; i < n_; ++i) positives += items_.labels[item(begin_item_ + i)] > T(0);
+      std::size_t next[2] = {0, n_ - positives};   // in registers: each item waits for the one before
+      for (std::size_t i = 0; i < n_; ++i) {
+        const std::size_t c = items_.labels[item(begin_item_ + i)] > T(0), to = c ? next[1] : next[0];
+        next[0] += 1 - c;
+        next[1] += c;
+        put(i, c, to);
+      }
+    } else {
+      std::size_t next[34] = {};
+      for (std::size_t i = 0; i < n_; ++i) ++next[grade_of(i) + 2];
+      for (std::size_t c = 2; c < 34; ++c) next[c] += next[c - 1];
+      for (std::size_t i = 0; i < n_; ++i) {
+        const std::size_t c = grade_of(i);
+        put(i, c, next[c + 1]++);
+      }
     }
-    for (std::size_t c = 3; c < cells() + 2; ++c) starts_[c] += starts_[c - 1];
-    std::uint32_t* next = starts_ + 1;
-    for (std::size_t i = 0; i < n_; ++i) {
-      const std::uint32_t to = next[place_[i]]++;
-      u_[to] = scores_[i];
-      if (weights_) weights_[to] = items_.weights[item(begin_item_ + i)];
-      place_[i] = to;
-    }
+    for (std::size_t c = 1; c < cells() + 2; ++c) starts_[c] = std::max(starts_[c], starts_[c - 1]);
     std::fill_n(u_ + n_, SortedPiece<T>::after, T(0));
+  }
+  std::size_t grade_of(std::size_t i) const {
+    return static_cast<std::size_t>(static_cast<std::int32_t>(items_.labels[item(begin_item_ + i)] - items_.lowest_label));
+  }
+  RANKGRAD_INLINE void put(std::size_t i, std::size_t c, std::size_t to) {
+    starts_[c * bins_ + place_[i] + 1] = static_cast<std::uint32_t>(to + 1);
+    u_[to] = scores_[i];
+    if (weights_) weights_[to] = items_.weights[item(begin_item_ + i)];
+    place_[i] = static_cast<std::uint32_t>(to);
   }
   SortedPiece<T> sorted() const { return {u_, place_, starts_}; }
 
