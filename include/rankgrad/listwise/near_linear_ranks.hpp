@@ -171,7 +171,8 @@ bool grid_is_faster(std::size_t m, std::size_t n, double span) {
   const double items = static_cast<double>(n), bins = std::min(span, items);
   constexpr double lanes = static_cast<double>(simd::lanes<T>);
   const double pairs = 100 + (25 + static_cast<double>(m) * 2.4 / lanes) * items;
-  return 2 * Costs::sorted_fixed + 4 * Costs::bin * bins + 2 * Costs::sorted_item * items < pairs;
+  constexpr double by_bin = Costs::narrow ? 2.5 : 4, by_item = Costs::narrow ? 0.75 : 1.2;
+  return 2 * Costs::sorted_fixed + by_bin * Costs::bin * bins + by_item * Costs::sorted_item * items < pairs;
 }
 
 /// smooth_ranks() by the grid. Nothing where a score is not finite or too large for its temperature, or where the pairs

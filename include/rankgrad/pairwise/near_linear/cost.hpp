@@ -37,21 +37,21 @@ struct Costs {
   static constexpr double registers_fixed = narrow ? 298 : 279, registers_item = narrow ? 1.59 : 2.9;
   static constexpr double registers_item_bin = narrow ? 0.092 : 0.496, registers_bin = narrow ? 83 : 179;
   static constexpr double sorted_fixed = narrow ? 241 : 134, sorted_item = narrow ? 4.37 : 6.84;
-  static constexpr double bin = narrow ? 60 : 109, sparse_item = narrow ? 1.9 : 3.7;
+  static constexpr double bin = narrow ? 60 : 109, sparse_item = narrow ? 6 : 9;
 #elif defined(__AVX2__)
   static constexpr double pairs_fixed = narrow ? 249 : 181, pair_item = narrow ? 4.1 : 5.0;
   static constexpr double pair = narrow ? 0.251 : 0.448, wide_pair = narrow ? 1.16 : 3.3;
   static constexpr double registers_fixed = narrow ? 340 : 349, registers_item = narrow ? 1.37 : 10.4;
   static constexpr double registers_item_bin = narrow ? 0.276 : 0.409, registers_bin = narrow ? 74 : 180;
   static constexpr double sorted_fixed = narrow ? 255 : 117, sorted_item = narrow ? 4.06 : 7.99;
-  static constexpr double bin = narrow ? 61 : 116, sparse_item = narrow ? 0.7 : 1.5;
+  static constexpr double bin = narrow ? 61 : 116, sparse_item = narrow ? 5 : 7;
 #else
   static constexpr double pairs_fixed = narrow ? 295 : 269, pair_item = narrow ? 7.9 : 12.4;
   static constexpr double pair = narrow ? 0.439 : 0.872, wide_pair = narrow ? 4.17 : 7;
   static constexpr double registers_fixed = narrow ? 286 : 165, registers_item = narrow ? 4.52 : 16;
   static constexpr double registers_item_bin = narrow ? 1.13 : 1.86, registers_bin = narrow ? 123 : 345;
   static constexpr double sorted_fixed = narrow ? 226 : 149, sorted_item = narrow ? 6.85 : 20.4;
-  static constexpr double bin = narrow ? 91 : 196, sparse_item = narrow ? 2.0 : 6.3;
+  static constexpr double bin = narrow ? 91 : 196, sparse_item = narrow ? 6 : 11;
 #endif
 };
 

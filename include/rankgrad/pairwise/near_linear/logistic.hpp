@@ -30,18 +30,24 @@ template <Real T>
 struct Classes {
   std::size_t classes = 0;
   T lowest = 0;
-  double pairs = 0;   ///< comparable pairs; for grades an estimate
+  double pairs = 0;   ///< comparable pairs, estimated
 };
 template <Real T>
 Classes<T> classes_of(const T* labels, std::size_t n, Target target) {
   using namespace simd;
   if (target == Target::two_classes) {
-    std::size_t positive = 0;
-    std::size_t i = 0;
-    for (; i + lanes<T> <= n; i += lanes<T>)
-      positive += static_cast<std::size_t>(std::popcount(lane_bits<T>(load(labels + i) > Pack<T>(T(0)))));
-    for (; i < n; ++i) positive += labels[i] > T(0);
-    return {2, T(0), static_cast<double>(positive) * static_cast<double>(n - positive)};
+    // Each class known to have `enough` items, no more need be looked at: the pairs would take far longer than the grid.
+    constexpr std::size_t enough = 1024, stretch = 4096;
+    std::size_t positive = 0, seen = 0;
+    while (seen < n && std::min(positive, seen - positive) < enough)
+      for (const std::size_t end = std::min(seen + stretch, n); seen < end;) {
+        const std::size_t left = end - seen, some = std::min(left, lanes<T>);
+        const Pack<T> y = left >= lanes<T> ? load(labels + seen) : load_n(labels + seen, left, T(0));
+        positive += static_cast<std::size_t>(std::popcount(lane_bits<T>(y > Pack<T>(T(0)))));
+        seen += some;
+      }
+    const double share = static_cast<double>(positive) / static_cast<double>(seen), items = static_cast<double>(n);
+    return {2, T(0), share * items * (1 - share) * items};
   }
   const Pack<T> first(labels[0]);
   Pack<T> low = first, high = first;
