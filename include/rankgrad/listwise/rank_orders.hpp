@@ -81,8 +81,8 @@ class InPlace {
     grid::CellMoments<T> cells(grid::CellBuffers<T>(bins_.bins.count, false, workspace), bins_.bins.count, sums);
     for (std::size_t i = p * grid::piece_size; i < end_of(p); i += block) {
       const std::size_t n = std::min(block, end_of(p) - i);
-      grid::bin_scores(list_.scores + i, n, bins_.scaling, bins_.terms, bins_.first, u, bin);
-      cells.add(0, u, bin, nullptr, n);
+      const auto range = grid::bin_scores(list_.scores + i, n, bins_.scaling, bins_.terms, bins_.first, u, bin);
+      cells.add(0, u, bin, range, nullptr, n);
     }
     cells.finish(1);
   }
@@ -106,9 +106,9 @@ class InPlace {
     BlockedSum<T> value;
     std::size_t count = 0, done = p * grid::piece_size;
     const auto work = [&](std::size_t n) {
-      grid::bin_scores(b.scores, n, bins_.scaling, bins_.terms, bins_.first, b.u, b.bin);
+      const auto range = grid::bin_scores(b.scores, n, bins_.scaling, bins_.terms, bins_.first, b.u, b.bin);
       rank_block(phi, b, n, done, value);
-      cells.add(0, b.u, b.bin, b.slopes, n);
+      cells.add(0, b.u, b.bin, range, b.slopes, n);
       done += n;
     };
     const auto append = [&](Pack<T> gain, Pack<T> score) RANKGRAD_INLINE {

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <rankgrad/simd/exact.hpp>
+#include <rankgrad/simd/horizontal.hpp>
 #include <rankgrad/simd/rows.hpp>
 #include <rankgrad/simd/unroll.hpp>
 
@@ -85,18 +86,33 @@ decltype(auto) with_terms(Terms terms, F&& f) {
   }
 }
 
-/// u and bin - first of n scores, to arrays with room for whole packs and for one more pack of bins, which is filled
+/// The lowest and the highest of some bins.
+template <Real T>
+struct BinRange {
+  T low, high;
+};
+
+/// u and bin - first of n > 0 scores, to arrays with room for whole packs and for one more pack of bins, which is filled
 /// with -1: past the end of the list there are no bins.
 template <Real T>
-RANKGRAD_NOINLINE void bin_scores(const T* scores, std::size_t n, const Scaling<T>& scaling, Terms terms, T first, T* u, T* bin) {
+RANKGRAD_NOINLINE BinRange<T> bin_scores(const T* scores, std::size_t n, const Scaling<T>& scaling, Terms terms, T first, T* u, T* bin) {
+  using namespace simd;
+  Pack<T> low[2] = {Pack<T>(std::numeric_limits<T>::max()), Pack<T>(std::numeric_limits<T>::max())}, high[2] = {-low[0], -low[1]};
   with_terms(terms, [&](auto constant) {
-    simd::for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+    for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
       const Binned<T> x = bin_of<constant()>(at.load(scores + i, scores[0]), scaling);
-      simd::store(u + i, x.u);
-      simd::store(bin + i, x.bin - Pack<T>(first));
+      const Pack<T> b = x.bin - Pack<T>(first);
+      store(u + i, x.u);
+      store(bin + i, b);
+      low[at.slot] = min(low[at.slot], b);
+      high[at.slot] = max(high[at.slot], b);
     });
   });
-  simd::store(bin + n, Pack<T>(T(-1)));
+  store(bin + n, Pack<T>(T(-1)));
+  alignas(64) T lowest[lanes<T>], highest[lanes<T>];
+  store(lowest, highest_everywhere(max(-low[0], -low[1])));
+  store(highest, highest_everywhere(max(high[0], high[1])));
+  return {-lowest[0], highest[0]};
 }
 
 /// The smallest and the largest score; `finite` is false where any is not.

@@ -224,13 +224,15 @@ std::optional<Contribution<T>> logistic(const ListView<T>& list, double sigma, T
                                         const GradientSink<T>& out, Workspace& workspace, Path path = Path::automatic) {
   const std::size_t n = list.size();
   if (path == Path::pairs || n < 2 || (path == Path::automatic && n < always_pairs<T>)) return {};
-  auto placed = place_on_grid(list.scores.data(), n, sigma);
-  if (!placed) return {};
   const Classes<T> classes = classes_of(list.labels.data(), n, target);
   if (classes.classes < 2) return {};
+  Shape shape{static_cast<double>(n), classes.pairs, static_cast<double>(classes.classes), 1, !list.weights.empty()};
+  if (path == Path::automatic && choose<T>(shape) == Path::pairs) return {};   // even if all scores shared a bin
+  auto placed = place_on_grid(list.scores.data(), n, sigma);
+  if (!placed) return {};
+  shape.span = placed->span;
   const Items<T> items{list.scores.data(), list.labels.data(), list.weights.empty() ? nullptr : list.weights.data(), n, target,
                        classes.lowest, classes.classes};
-  const Shape shape{static_cast<double>(n), classes.pairs, static_cast<double>(items.classes), placed->span, items.weights != nullptr};
   if (path == Path::automatic) path = choose<T>(shape);
   if (path == Path::pairs || (path == Path::registers && !fits_registers(shape))) return {};
 

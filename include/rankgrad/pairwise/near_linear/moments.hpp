@@ -87,10 +87,10 @@ class CellMoments {
 
   CellMoments(const Buffers& buffers, std::size_t bins, double* sums) : buffers_(buffers), bins_(bins), sums_(sums) {}
 
-  /// n <= batch items of class c, and what follows them: bins of -1 as far as packs go. weights null for 1.
-  void add(std::size_t c, const T* u, const T* bin, const T* weights, std::size_t n) {
-    const auto [first, last] = range(bin, n);   // the outer bins are in few batches
-    for (std::size_t b = first; b <= last; ++b) {
+  /// n <= batch items of class c, and what follows them: bins of -1 as far as packs go. weights null for 1. The outer bins
+  /// are in few batches: only bins in `range` are looked for.
+  void add(std::size_t c, const T* u, const T* bin, const BinRange<T>& range, const T* weights, std::size_t n) {
+    for (auto b = static_cast<std::size_t>(range.low); b <= static_cast<std::size_t>(range.high); ++b) {
       const std::size_t cell = c * bins_ + b;
       const T number = static_cast<T>(b);
       weights ? close_up<true>(cell, u, bin, weights, n, number) : close_up<false>(cell, u, bin, weights, n, number);
@@ -101,20 +101,6 @@ class CellMoments {
   }
 
  private:
-  static std::pair<std::size_t, std::size_t> range(const T* bin, std::size_t n) {
-    using namespace simd;
-    Pack<T> low = load(bin), high = low;
-    for (std::size_t i = lanes; i < n; i += lanes) {
-      const Pack<T> b = load(bin + i);
-      low = min(low, b);
-      high = max(high, b);
-    }
-    alignas(64) T last[lanes], first[lanes];
-    store(last, highest_everywhere(high));
-    store(first, highest_everywhere(-low));
-    return {first[0] > T(0) ? 0 : static_cast<std::size_t>(-first[0]), static_cast<std::size_t>(last[0])};   // -1: past the end
-  }
-
   template <bool weighted>
   RANKGRAD_NOINLINE void close_up(std::size_t cell, const T* u, const T* bin, const T* weights, std::size_t n, T number) {
     using namespace simd;
@@ -227,8 +213,8 @@ class CompressedPiece {
     using namespace simd;
     T* scores = buffers_.scores + c * Buffers::size;
     T* weights = weighted ? buffers_.weights + c * Buffers::size : nullptr;
-    bin_scores(scores, n, grid_.scaling, grid_.terms, grid_.first, buffers_.u, buffers_.bin);
-    cells_.add(c, buffers_.u, buffers_.bin, weights, n);
+    const BinRange<T> range = bin_scores(scores, n, grid_.scaling, grid_.terms, grid_.first, buffers_.u, buffers_.bin);
+    cells_.add(c, buffers_.u, buffers_.bin, range, weights, n);
     const std::size_t left = in_class_[c] -= n;
     for (std::size_t i = 0; i < left; i += lanes) {
       store(scores + i, load(scores + n + i));
