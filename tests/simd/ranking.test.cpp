@@ -99,6 +99,20 @@ TEMPLATE_TEST_CASE("sorting agrees with std::stable_sort, whatever its way", "[s
   }
 }
 
+TEST_CASE("sorting: lists so long that their digits are short again", "[simd]") {
+  const std::size_t n = rg::simd::detail::longest_by_elevens + 1;
+  const std::vector<float> values = sample<float>(n, 0);
+  const std::vector<std::uint32_t> expected = reference(values);
+  std::vector<std::uint32_t> order(n);
+  std::vector<float> in_order(n);
+  rg::Workspace workspace;
+  rg::simd::rank_descending(values.data(), order.data(), n, workspace, in_order.data());
+  CHECK(order == expected);
+  std::size_t off = 0;
+  for (std::size_t r = 0; r < n; ++r) off += in_order[r] != values[order[r]];
+  CHECK(off == 0);
+}
+
 TEST_CASE("passes of 8 and of 11 bits sort alike, and stop where digits are constant", "[simd]") {
   using namespace rg::simd::detail;
   for (const std::size_t n : {1u, 2u, 100u, 5000u}) {

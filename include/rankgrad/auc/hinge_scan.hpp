@@ -10,6 +10,8 @@
 #include <rankgrad/simd/scan.hpp>
 #include <rankgrad/simd/widen.hpp>
 
+#include <utility>
+
 namespace rankgrad::inline RANKGRAD_ABI::auc {
 
 /// One block in and out, row by row: the caller writes `score` and `negative` (1 or 0) of each item, its weight where there

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <rankgrad/core/workspace.hpp>
 #include <rankgrad/metric/gain_discount.hpp>
 #include <rankgrad/pairwise/lambda_tree/levels.hpp>
 #include <rankgrad/simd/rows.hpp>
