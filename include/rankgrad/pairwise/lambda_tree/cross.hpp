@@ -14,6 +14,7 @@
 #pragma once
 
 #include <rankgrad/pairwise/lambda_tree/runs.hpp>
+#include <rankgrad/simd/horizontal.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::lambda_tree {
 
@@ -73,7 +74,7 @@ template <class T>
 void run_moments(const Runs<T>& runs, const Interval<T>& interval, std::size_t begin, std::size_t end, std::size_t order, double* zeroth,
                  double* first) {
   using namespace simd;
-  for (std::size_t k = 0; k < order; ++k) zeroth[k] = first[k] = 0;
+  alignas(64) double total[2 * Level<T>::max_order] = {};   // side by side, as sums are
   constexpr std::size_t stage = 8 * lanes<T>;
   Pack<T> sums[2 * Level<T>::max_order], stages[2 * Level<T>::max_order];
   for (std::size_t z = begin; z < end;) {
@@ -93,10 +94,11 @@ void run_moments(const Runs<T>& runs, const Interval<T>& interval, std::size_t b
       if (!fresh)
         for (std::size_t k = 0; k < 2 * order; ++k) sums[k] += stages[k];
     }
-    for (std::size_t k = 0; k < order; ++k) {
-      zeroth[k] += wide_sum(sums[2 * k]);
-      first[k] += wide_sum(sums[2 * k + 1]);
-    }
+    for (std::size_t k = 0; k < 2 * order; k += 4) add_four_sums(total + k, sums + k);   // orders are even
+  }
+  for (std::size_t k = 0; k < order; ++k) {
+    zeroth[k] = total[2 * k];
+    first[k] = total[2 * k + 1];
   }
 }
 
