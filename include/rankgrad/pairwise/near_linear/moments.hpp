@@ -108,12 +108,16 @@ class CellMoments {
     T* to = buffers_.u + cell * Buffers::size;
     T* to_weights = weighted ? buffers_.weights + cell * Buffers::size : nullptr;
     std::size_t count = count_[cell];
-    for (std::size_t i = 0; i < n; i += lanes) {
+    const auto take = [&](std::size_t i) RANKGRAD_INLINE {
       const std::uint32_t bits = lane_bits<T>(load(bin + i) == own);
       compress_store(to + count, load(u + i), bits);
       if constexpr (weighted) compress_store(to_weights + count, load(weights + i), bits);
       count += static_cast<std::size_t>(std::popcount(bits));
-    }
+    };
+    if (n == batch)   // as a rule: a loop of constant length
+      for (std::size_t i = 0; i < batch; i += lanes) take(i);
+    else
+      for (std::size_t i = 0; i < n; i += lanes) take(i);
     count_[cell] = count;
     if (count >= run) take_out(cell, count / lanes * lanes);
   }
