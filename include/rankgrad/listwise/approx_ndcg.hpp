@@ -44,8 +44,9 @@ struct DiscountedGain {
 ///             a rank.
 /// Units       of NDCG: the value lies in [-1, 0).
 /// No signal   the list is empty or its ideal DCG is not positive. Labels below 0 gain nothing.
-/// Cost        O(n + bins) for bins of width 2 T that hold items, by the grid of docs/numerics.md; below some hundred items,
-///             m n pairs with one division each for the m items that gain. O(n) scratch.
+/// Cost        O(n + bins) for bins of width 2 T that hold items, by the grid of docs/numerics.md, its pieces side by side on
+///             a team; below some hundred items, m n pairs with one division each for the m items that gain. O(n) scratch.
+///             Labels that are grades below 32 and weights of 1 are counted; others need a sort of the gains.
 /// Numerics    finite for any finite scores. A NaN score shows in the value.
 /// Parameters  temperature T > 0: as T goes to 0 the loss goes to -NDCG, and its gradient to 0 almost everywhere. gain,
 ///             discount: see metric/gain_discount.hpp. path: which of the two ways, by default the faster.

@@ -18,8 +18,8 @@
 // Read first: docs/numerics.md, listwise/rank_orders.hpp, pairwise/near_linear/potentials.hpp.
 #pragma once
 
-#include <rankgrad/listwise/approximate_ranks.hpp>
-#include <rankgrad/listwise/rank_orders.hpp>
+#include <rankgrad/listwise/in_place_ranks.hpp>
+#include <rankgrad/listwise/sorted_ranks.hpp>
 #include <rankgrad/pairwise/near_linear/cost.hpp>
 
 #include <optional>

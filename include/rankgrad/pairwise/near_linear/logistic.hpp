@@ -14,8 +14,10 @@
 #pragma once
 
 #include <rankgrad/core/gradient_sink.hpp>
+#include <rankgrad/pairwise/near_linear/closing_up.hpp>
 #include <rankgrad/pairwise/near_linear/cost.hpp>
 #include <rankgrad/pairwise/near_linear/evaluate.hpp>
+#include <rankgrad/pairwise/near_linear/grid_step.hpp>
 #include <rankgrad/pairwise/near_linear/placement.hpp>
 #include <rankgrad/pairwise/near_linear/streamed.hpp>
 
