@@ -30,6 +30,7 @@
 #include <rankgrad/pairwise/pair_list.hpp>
 #include <rankgrad/pairwise/phi.hpp>
 #include <rankgrad/simd/denormals.hpp>
+#include <rankgrad/simd/horizontal.hpp>
 #include <rankgrad/simd/widen.hpp>
 
 #include <cmath>
@@ -63,7 +64,7 @@ std::pair<double, double> centre_and_radius(const T* scores, std::size_t n) {
     low = select(s < low, s, low);
     finite += s - s;
   });
-  const double top = static_cast<double>(highest(high)), bottom = -static_cast<double>(highest(-low));
+  const double top = static_cast<double>(highest_lane(high)), bottom = -static_cast<double>(highest_lane(-low));
   return {0.5 * top + 0.5 * bottom, 0.5 * (top - bottom) + wide_sum(finite)};
 }
 

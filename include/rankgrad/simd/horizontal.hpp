@@ -96,15 +96,21 @@ inline Pack<double> highest_everywhere(Pack<double> v) {
 #endif
 }
 
+/// The largest lane; the same about NaN.
+template <class T>
+T highest_lane(Pack<T> v) {
+  alignas(64) T lane[lanes<T>];
+  store(lane, highest_everywhere(v));
+  return lane[0];
+}
+
 /// The largest of n > 0 values; the same about NaN.
 template <class T>
 T highest(const T* values, std::size_t n) {
   const T first = values[0];
   Pack<T> best[2] = {Pack<T>(first), Pack<T>(first)};
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { best[at.slot] = max(at.load(values + i, first), best[at.slot]); });
-  alignas(64) T lane[lanes<T>];
-  store(lane, highest_everywhere(max(best[0], best[1])));
-  return lane[0];
+  return highest_lane(max(best[0], best[1]));
 }
 
 /// to[k] += the sum of the lanes of packs[k], k < 4.

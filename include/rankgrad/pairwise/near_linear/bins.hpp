@@ -135,7 +135,7 @@ Range<T> range_of(const T* scores, std::size_t n) {
     high[at.slot] = max(high[at.slot], s);
     wild[at.slot] = wild[at.slot] | ((bit_cast<Bits<T>>(s) & I(exponent)) == I(exponent));
   });
-  return {-highest(max(-low[0], -low[1])), highest(max(high[0], high[1])), !any(wild[0] | wild[1])};
+  return {-highest_lane(max(-low[0], -low[1])), highest_lane(max(high[0], high[1])), !any(wild[0] | wild[1])};
 }
 
 }  // namespace rankgrad::pairwise::near_linear
