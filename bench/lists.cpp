@@ -17,8 +17,8 @@ struct Row {
 const std::set<std::string, std::less<>> long_lists{
     "pointwise/sigmoid_cross_entropy", "pointwise/mean_squared_error", "listwise/softmax", "listwise/listnet", "plackett_luce/listmle",
     "auc/mann_whitney_hinge", "auc/mann_whitney_squared_hinge", "auc/mann_whitney_square", "auc/mann_whitney_exponential",
-    "metric/ndcg", "sort/by_score", "sort/by_label", "auc/mann_whitney_logistic", "pairwise/ranknet", "pairwise/lambdarank",
-    "listwise/approx_ndcg",
+    "metric/ndcg", "sort/by_score", "sort/by_label", "auc/mann_whitney_logistic", "pairwise/ranknet", "pairwise/hinge",
+    "pairwise/squared_hinge", "pairwise/lambdarank", "listwise/approx_ndcg",
 };
 
 const Row rows[] = {
