@@ -178,7 +178,7 @@ void append_variant(std::string_view name, Methods<Lists<T>>& methods) {
   add("variant/mann_whitney_tau", call<T>(rg::MannWhitney{.temperature = 0.7}));
   add("variant/mann_whitney_curvature", call_with_curvature<T>(rg::MannWhitney{}));
   add("variant/lambdarank_curvature", call_with_curvature<T>(rg::LambdaRank{}));
-  const auto uniform = [](const auto&, const auto&, auto&) { return rg::pairwise::Uniform{}; };
+  auto uniform = [](const auto&, const auto&, auto&) { return rg::pairwise::Uniform{}; };
   for (const char* all_pairs : {"variant/all_pairs", "variant/all_pairs_wide"})
     add(all_pairs, call<T>(AllPairs<rg::pairwise::Logistic, decltype(uniform)>{rg::Normalize::mean, true, uniform}));
 }
