@@ -194,6 +194,27 @@ TEMPLATE_TEST_CASE("near-linear pairs: every path against the definition", "[nea
   CHECK(compared[1] == 2 * static_cast<int>(stress_set().size()));
 }
 
+TEMPLATE_TEST_CASE("near-linear pairs: bins so far out that their numbers have gaps", "[near_linear]", float, double) {
+  using T = TestType;
+  const double bar = sizeof(T) == 4 ? 1e-6 : 1e-12, gap = sizeof(T) == 4 ? 0x1p24 : 0x1p53;   // from here numbers are even
+  std::uint64_t seed = 7;
+  for (const Stress& stress : {Stress{.n = 700, .spread = gap}, Stress{.n = 700, .spread = 5 * gap, .weights = true},
+                               Stress{.n = 700, .spread = 60 * gap, .grades = 4}, Stress{.n = 900, .spread = 1e20 * gap},
+                               Stress{.n = 900, .spread = 1e3, .offset = 3 * gap}, Stress{.n = 900, .spread = 1e3, .offset = -6 * gap}})
+    for (const Path path : {Path::sorted, Path::streamed}) {
+      const auto list = make<T>(stress, ++seed);
+      const Target target = stress.grades > 2 ? Target::graded : Target::two_classes;
+      const Defined expected = defined(list.view(), 1, target, rg::Normalize::mean);
+      Errors e;
+      INFO(describe(stress) << ", path " << static_cast<int>(path));
+      CHECK(compare(list.view(), expected, 1, target, rg::Normalize::mean, path, e));
+      INFO("errors of value " << e.value << ", gradient " << e.gradient << ", curvature " << e.curvature);
+      CHECK(e.value <= bar);
+      CHECK(e.gradient <= bar);
+      CHECK(e.curvature <= bar);
+    }
+}
+
 TEMPLATE_TEST_CASE("near-linear pairs: what is left to the pairs", "[near_linear]", float, double) {
   using T = TestType;
   const auto list = make<T>({.n = 500, .spread = 2, .weights = true}, 3);

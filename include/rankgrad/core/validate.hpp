@@ -86,6 +86,18 @@ Status check_lengths(const ListView<T>& list) {
   return check_optional_length("easiness", list.easiness.size(), n);
 }
 
+/// What every view must fulfil before a list is cut out of it, O(1).
+template <class View>
+Status check_sizes(const View&) { return {}; }
+template <Real T>
+Status check_sizes(const RaggedBatch<T>& batch) {
+  if (batch.offsets.empty()) return Status::error("rankgrad: offsets is empty; a batch of no lists has the one offset 0");
+  if (batch.offsets.back() != batch.items())
+    return Status::error("rankgrad: the last offset is %u; there are %zu scores", batch.offsets.back(), batch.items());
+  if (Status s = check_optional_length("list_weights", batch.list_weights.size(), batch.lists()); !s) return s;
+  return check_lengths(batch.pooled());
+}
+
 }  // namespace detail
 
 /// Sizes agree, labels are finite, weights finite and not negative, easiness within [0, 1]; masked items are not
@@ -104,19 +116,15 @@ Status validate(const ListView<T>& list) {
 template <Real T, class E = Serial>
 Status validate(const RaggedBatch<T>& batch, const E& executor = {}) {
   const auto offsets = batch.offsets;
-  if (offsets.empty()) return Status::error("rankgrad: offsets is empty; a batch of no lists has the one offset 0");
-  if (offsets[0] != 0) return Status::error("rankgrad: offsets[0] is %u; it must be 0", offsets[0]);
+  if (!offsets.empty() && offsets[0] != 0) return Status::error("rankgrad: offsets[0] is %u; it must be 0", offsets[0]);
   for (std::size_t q = 1; q < offsets.size(); ++q)
     if (offsets[q] < offsets[q - 1])
       return Status::error("rankgrad: offsets[%zu] is %u, below offsets[%zu], which is %u", q, offsets[q], q - 1, offsets[q - 1]);
-  if (offsets.back() != batch.items())
-    return Status::error("rankgrad: the last offset is %u; there are %zu scores", offsets.back(), batch.items());
-  if (Status s = detail::check_optional_length("list_weights", batch.list_weights.size(), batch.lists()); !s) return s;
+  if (Status s = detail::check_sizes(batch); !s) return s;
   if (Status s = detail::check_values<T>("list_weights", batch.list_weights, {}, T(0), std::numeric_limits<T>::max()); !s) return s;
   const ListView<T> all = batch.pooled();
   constexpr std::size_t piece = 32768;
   if (executor.workers() == 1 || all.size() < 2 * piece) return validate(all);
-  if (Status s = detail::check_lengths(all); !s) return s;
   std::atomic<bool> suspect = false;
   executor((all.size() + piece - 1) / piece, [&](std::size_t k, std::size_t) {
     if (detail::any_suspect(all.part(k * piece, std::min(piece, all.size() - k * piece), 0))) suspect.store(true, std::memory_order_relaxed);
@@ -157,6 +165,7 @@ void check_at_the_door(const L& loss, const View& view, const E&... executor) {
     require(validate_input(loss, view));
   }
   if constexpr (RANKGRAD_CONTRACTS >= 2) require(validate(view, executor...));
+  else if constexpr (RANKGRAD_CONTRACTS == 1) require(detail::check_sizes(view));
 }
 
 }  // namespace rankgrad

@@ -124,7 +124,8 @@ Ranked<T> rank(const ListView<T>& list, const PairList<T>& pairs, bool with_curv
   std::uint32_t* of_item = workspace.take<std::uint32_t>(n);
   for (std::size_t end = n; end > 0; ++ranked.grades) {   // from the least relevant
     const T label = pairs.labels[end - 1];
-    for (; end > 0 && pairs.labels[end - 1] == label; --end) of_item[pairs.order[end - 1]] = static_cast<std::uint32_t>(ranked.grades);
+    do of_item[pairs.order[--end]] = static_cast<std::uint32_t>(ranked.grades);
+    while (end > 0 && pairs.labels[end - 1] == label);
   }
   simd::rank_descending(list.scores.data(), item, n, workspace, ranked.scores);
   for (std::size_t r = 0; r < n; ++r) ranked.grade[r] = of_item[item[r]];

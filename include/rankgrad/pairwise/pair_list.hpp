@@ -29,13 +29,14 @@ struct PairList {
   std::uint32_t* order = nullptr;   ///< the item's place in the caller's arrays
   bool weighted = true;             ///< false: all weights are known to be 1
 
-  /// The first place after i with a smaller label.
+  /// The first place after i with a smaller label. (After i also where nobody checked and the label is NaN.)
   std::size_t worse_than(std::size_t i) const {
+    const std::size_t next = i + 1;
     if (i >= n || labels[i] == labels[n - 1]) return n;
     const Pack<T> label(labels[i]);
     for (;; i += simd::lanes<T>) {
       const auto equal = static_cast<std::size_t>(std::countr_one(simd::lane_bits<T>(simd::load(labels + i) == label)));
-      if (equal < simd::lanes<T>) return i + equal;
+      if (equal < simd::lanes<T>) return std::max(i + equal, next);
     }
   }
   /// All weights are 1.

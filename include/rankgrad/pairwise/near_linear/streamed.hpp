@@ -31,7 +31,6 @@ inline constexpr std::size_t stretch_bins = 32;
 template <Real T>
 class Stretches {
   static constexpr std::size_t lanes = simd::lanes<T>;
-  static constexpr T near = static_cast<T>(Order<T>::R);
 
  public:
   const std::size_t bins_at_once, most_bins;   ///< in a stretch; with its neighbours
@@ -137,20 +136,26 @@ class Stretches {
     bin_scores(items_.scores + item(i), 1, grid_.scaling, grid_.terms, T(0), u, bin);
     return bin[0];
   }
-  /// The first item whose bin is not below `bin`, within [low, high).
-  std::size_t first_in(T bin, std::size_t low, std::size_t high) const {
+  /// The first of low .. high - 1 that is not `before`.
+  template <class Before>
+  static std::size_t first_not(std::size_t low, std::size_t high, const Before& before) {
     while (low < high) {
       const std::size_t middle = low + (high - low) / 2;
-      if (bin_at(middle) < bin) low = middle + 1;
+      if (before(middle)) low = middle + 1;
       else high = middle;
     }
     return low;
   }
-  /// The items of stretch k and of those next to it that the sweeps have not left behind.
+  /// The items of stretch k and of those next to it that the sweeps have not left behind, by the sweeps' own comparison: far
+  /// from 0 the numbers of bins have gaps in T, and a bin plus R is not where it seems.
   std::pair<std::size_t, std::size_t> neighbours(std::size_t k) const {
     const std::size_t own = begin_[k], end = begin_[k + 1];
-    return {own == 0 ? 0 : first_in(bin_at(own - 1) - near, 0, own),
-            end == items_.n ? end : first_in(bin_at(end) + near + T(1), end, items_.n)};
+    constexpr double reach = Order<T>::R;
+    const auto bin = [&](std::size_t i) { return static_cast<double>(bin_at(i)); };
+    std::size_t from = 0, to = end;
+    if (own > 0) from = first_not(0, own, [&, last = bin(own - 1)](std::size_t i) { return last - bin(i) > reach; });
+    if (end < items_.n) to = first_not(end, items_.n, [&, first = bin(end)](std::size_t i) { return !(bin(i) - first > reach); });
+    return {from, to};
   }
 
   /// The items come by bin: what is left to do is to part the classes, each in the order it comes in. Where a cell ends is
