@@ -259,7 +259,9 @@ class Blocks {
 template <bool Plain, Real T>
 Contribution<T> by_blocks(const Problem<T>& list, const GradientSink<T>& out, bool keep, Workspace& workspace) {
   using namespace simd;
-  const auto target = [targets = list.targets, weights = list.weights](std::size_t i, auto at) RANKGRAD_INLINE {
+  const T* const targets = list.targets;
+  [[maybe_unused]] const T* const weights = list.weights;
+  const auto target = [=](std::size_t i, auto at) RANKGRAD_INLINE {
     const Pack<T> t = at.load(targets + i, T(0));
     if constexpr (!Plain)
       if (weights) return t * at.load(weights + i, T(0));
