@@ -241,7 +241,10 @@ void append_for(std::string_view function, Methods<Numbers<T>>& methods) {
   const auto add = [&](std::string_view name, auto body) {
     if (function != name) return;
     methods.push_back({RANKGRAD_BUILD_NAME, [body](const Numbers<T>& in, std::span<T> out) {
-                         for (std::size_t i = 0; i < in.x.size(); i += simd::lanes<T>) body(simd::load(&in.x[i]), &out[i], in.x.size());
+                         const std::size_t n = in.x.size();   // copies, which no store can change
+                         const T* const x = in.x.data();
+                         T* const to = out.data();
+                         for (std::size_t i = 0; i < n; i += simd::lanes<T>) body(simd::load(x + i), to + i, n);
                          return 0.0;
                        }});
   };
