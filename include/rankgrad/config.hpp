@@ -74,10 +74,8 @@
 // For the bodies handed to simd::for_each_pack: without it, compilers call large ones and keep their packs in memory.
 #if defined(__GNUC__) || defined(__clang__)
 #define RANKGRAD_INLINE __attribute__((always_inline))
-#define RANKGRAD_COLD __attribute__((noinline, cold))
 #else
 #define RANKGRAD_INLINE
-#define RANKGRAD_COLD
 #endif
 
 // Needs core/contract.hpp where it is used.

@@ -1,5 +1,6 @@
 // The graded hinges: pairs and sweeps against the literal definition in long double, every path forced.
 #include "support/catch.hpp"
+#include "support/derivatives.hpp"
 #include "support/lists.hpp"
 
 #include <rankgrad/pairwise/hinge.hpp>
@@ -16,10 +17,9 @@ using hinge::Path;
 
 namespace {
 
-struct Reference {
-  long double value = 0;
-  std::vector<long double> gradient, curvature;
-};
+using test::check_against;
+using test::Result;
+using Reference = test::Defined;
 
 /// Pairs whose difference, rounded to T, reaches the margin are inactive: that is what the loss promises at a kink.
 template <class Loss, class T>
@@ -51,37 +51,11 @@ Reference definition(const Loss& loss, const rg::ListView<T>& list) {
   return out;
 }
 
-template <class T>
-struct Result {
-  T value;
-  bool valid;
-  std::vector<T> gradient, curvature;
-};
-
 template <class Loss, class T>
 Result<T> run(const Loss& loss, Path path, const rg::ListView<T>& list, bool with_curvature = true) {
-  rg::Workspace workspace;
-  Result<T> r{T(0), false, std::vector<T>(list.size()), std::vector<T>(list.size())};
-  const auto part = hinge::evaluate(loss.phi(), path, loss.normalize, list,
-                                    rg::GradientSink<T>{r.gradient.data(), with_curvature ? r.curvature.data() : nullptr, T(1)}, workspace);
-  r.value = part.value;
-  r.valid = part.valid;
-  return r;
-}
-
-template <class T>
-void check_against(const Reference& expected, const Result<T>& r, long double tolerance) {
-  CHECK(r.valid);
-  CHECK(std::abs(static_cast<long double>(r.value) - expected.value) <= tolerance * expected.value);
-  long double top = 0, top_curvature = 0, gradient = 0, curvature = 0;
-  for (std::size_t i = 0; i < r.gradient.size(); ++i) {
-    top = std::max(top, std::abs(expected.gradient[i]));
-    top_curvature = std::max(top_curvature, expected.curvature[i]);
-    gradient = std::max(gradient, std::abs(static_cast<long double>(r.gradient[i]) - expected.gradient[i]));
-    curvature = std::max(curvature, std::abs(static_cast<long double>(r.curvature[i]) - expected.curvature[i]));
-  }
-  CHECK(gradient <= tolerance * top);
-  CHECK(curvature <= tolerance * top_curvature);
+  return test::result_of<T>(list.size(), with_curvature, [&](const rg::GradientSink<T>& out, rg::Workspace& workspace) {
+    return hinge::evaluate(loss.phi(), path, loss.normalize, list, out, workspace);
+  });
 }
 
 enum class Shape { spread, grid, tied, separated, inverted, offset, outliers, two_ends };
@@ -199,18 +173,8 @@ TEST_CASE("graded hinges: no signal on any path", "[pairwise][hinge]") {
 
 TEST_CASE("graded hinges: the sweeps add, scale, repeat to the bit and stop allocating", "[pairwise][hinge]") {
   const auto list = make<float>(Shape::grid, 3000, 6, true, 8);
-  rg::Workspace workspace;
-  std::vector<float> once(3000), again(3000), sum(3000, 1.0f);
-  const auto evaluate = [&](std::vector<float>& gradient, float scale) {
-    return hinge::evaluate(rg::pairwise::SquaredHinge{1}, Path::sorted, rg::Normalize::mean, list.view(),
-                           rg::GradientSink<float>{gradient.data(), nullptr, scale}, workspace).value;
-  };
-  const float value = evaluate(once, 1);
-  const std::size_t warm = (evaluate(once, 0), workspace.growths());
-  CHECK(evaluate(again, 1) == value);
-  CHECK(again == once);
-  evaluate(sum, 2);
-  for (std::size_t i = 0; i < 3000; ++i) CHECK(sum[i] == 1.0f + 2.0f * once[i]);
-  CHECK(workspace.growths() == warm);
+  test::check_sink<float>(3000, [&](const rg::GradientSink<float>& out, rg::Workspace& workspace) {
+    return hinge::evaluate(rg::pairwise::SquaredHinge{1}, Path::sorted, rg::Normalize::mean, list.view(), out, workspace);
+  });
   CHECK(run(rg::SquaredHinge{}, Path::sorted, list.view(), false).gradient == run(rg::SquaredHinge{}, Path::sorted, list.view(), true).gradient);
 }

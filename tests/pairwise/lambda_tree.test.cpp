@@ -1,5 +1,6 @@
 // LambdaRank's paths against the literal definition in long double: every path forced, every shape of scores.
 #include "support/catch.hpp"
+#include "support/derivatives.hpp"
 #include "support/lists.hpp"
 
 #include <rankgrad/core/evaluate.hpp>
@@ -17,10 +18,9 @@ namespace tree = rankgrad::pairwise::lambda_tree;
 
 namespace {
 
-struct Reference {
-  long double value = 0, top_gradient = 0, top_curvature = 0;
-  std::vector<long double> gradient, curvature;
-};
+using test::check_against;
+using test::Result;
+using Reference = test::Defined;
 
 /// Ranks as the loss finds them are part of the definition where scores are tied and the policy is not `stable`.
 template <class T>
@@ -64,40 +64,15 @@ Reference definition(const rg::LambdaRank& loss, const rg::ListView<T>& list) {
   for (std::size_t i = 0; i < n; ++i) {
     out.gradient[i] *= factor;
     out.curvature[i] *= factor;
-    out.top_gradient = std::max(out.top_gradient, std::abs(out.gradient[i]));
-    out.top_curvature = std::max(out.top_curvature, out.curvature[i]);
   }
   return out;
 }
 
 template <class T>
-struct Result {
-  T value;
-  bool valid;
-  std::vector<T> gradient, curvature;
-};
-
-template <class T>
 Result<T> run(const rg::LambdaRank& loss, tree::Path path, const rg::ListView<T>& list, bool with_curvature = true) {
-  rg::Workspace workspace;
-  Result<T> r{T(0), false, std::vector<T>(list.size()), std::vector<T>(list.size())};
-  const auto c = tree::evaluate(loss, path, list, rg::GradientSink<T>{r.gradient.data(), with_curvature ? r.curvature.data() : nullptr, T(1)}, workspace);
-  r.value = c.value;
-  r.valid = c.valid;
-  return r;
-}
-
-template <class T>
-void check_against(const Reference& expected, const Result<T>& r, long double tolerance) {
-  CHECK(r.valid);
-  CHECK(std::abs(static_cast<long double>(r.value) - expected.value) <= tolerance * expected.value);
-  long double gradient = 0, curvature = 0;
-  for (std::size_t i = 0; i < r.gradient.size(); ++i) {
-    gradient = std::max(gradient, std::abs(static_cast<long double>(r.gradient[i]) - expected.gradient[i]));
-    curvature = std::max(curvature, std::abs(static_cast<long double>(r.curvature[i]) - expected.curvature[i]));
-  }
-  CHECK(gradient <= tolerance * expected.top_gradient);
-  CHECK(curvature <= tolerance * expected.top_curvature);
+  return test::result_of<T>(list.size(), with_curvature, [&](const rg::GradientSink<T>& out, rg::Workspace& workspace) {
+    return tree::evaluate(loss, path, list, out, workspace);
+  });
 }
 
 enum class Shape { spread, half_integers, class_offset, separated, inverted, large_offset, all_equal, clusters, geometric };
@@ -142,7 +117,7 @@ TEMPLATE_TEST_CASE("LambdaRank: tree and direct pairs against the definition", "
           const auto list = make_shape<T>(shape, n, spread, which == 1, 11 * n + which);
           INFO("shape " << static_cast<int>(shape) << ", spread " << spread << ", n " << n << ", loss " << which);
           const Reference expected = definition(losses[which], list.view());
-          if (expected.top_curvature < 1e-25L) continue;   // underflow of a float, by definition
+          if (expected.top_curvature() < 1e-25L) continue;   // underflow of a float, by definition
           check_against(expected, run<T>(losses[which], tree::Path::tree, list.view()), tolerance);
           const auto [low, high] = std::minmax_element(list.scores.begin(), list.scores.end());
           if (losses[which].sigma * static_cast<double>(*high - *low) <= 2 * tree::reach<T>)
@@ -242,7 +217,7 @@ TEMPLATE_TEST_CASE("LambdaRank: only the pairs that touch the first k ranks", "[
         const rg::LambdaRank loss{.sigma = 1.3, .k = k, .normalize = n == 40 ? rg::Normalize::mean : rg::Normalize::sum};
         INFO("shape " << static_cast<int>(shape) << ", n " << n << ", k " << k);
         const auto expected = definition(loss, list.view());
-        if (expected.top_curvature < 1e-25L) continue;
+        if (expected.top_curvature() < 1e-25L) continue;
         check_against(expected, run<T>(loss, tree::Path::top, list.view()), sizeof(T) == 4 ? 1e-6L : 1e-11L);
         check_against(expected, run<T>(loss, tree::Path::tree, list.view()), sizeof(T) == 4 ? 1e-6L : 1e-11L);
       }
@@ -299,17 +274,8 @@ TEST_CASE("LambdaRank: no signal on any path", "[pairwise][lambda_tree]") {
 
 TEST_CASE("LambdaRank: the tree adds, scales, repeats to the bit and stops allocating", "[pairwise][lambda_tree]") {
   const auto list = make_shape<float>(Shape::spread, 3000, 2, true, 8);
-  rg::Workspace workspace;
-  std::vector<float> once(3000), again(3000), sum(3000, 1.0f);
-  const auto evaluate = [&](std::vector<float>& gradient, float scale) {
-    return tree::evaluate(rg::LambdaRank{}, tree::Path::tree, list.view(), rg::GradientSink<float>{gradient.data(), nullptr, scale}, workspace).value;
-  };
-  const float value = evaluate(once, 1);
-  const std::size_t warm = (evaluate(once, 0), workspace.growths());
-  CHECK(evaluate(again, 1) == value);
-  CHECK(again == once);
-  evaluate(sum, 2);
-  for (std::size_t i = 0; i < 3000; ++i) CHECK(sum[i] == 1.0f + 2.0f * once[i]);
-  CHECK(workspace.growths() == warm);
+  test::check_sink<float>(3000, [&](const rg::GradientSink<float>& out, rg::Workspace& workspace) {
+    return tree::evaluate(rg::LambdaRank{}, tree::Path::tree, list.view(), out, workspace);
+  });
   CHECK(run<float>({}, tree::Path::tree, list.view(), false).gradient == run<float>({}, tree::Path::tree, list.view(), true).gradient);
 }

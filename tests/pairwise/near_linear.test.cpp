@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/derivatives.hpp"
 #include "support/lists.hpp"
 
 #include <rankgrad/auc/mann_whitney.hpp>
@@ -17,11 +18,9 @@ using near_linear::Target;
 
 namespace {
 
+using test::Defined;
+
 /// The definition, pair by pair, in long double.
-struct Defined {
-  long double value = 0;
-  std::vector<long double> gradient, curvature;
-};
 template <class T>
 Defined defined(const rg::ListView<T>& list, double sigma, Target target, rg::Normalize normalize) {
   const std::size_t n = list.size();

@@ -9,6 +9,7 @@
 
 #include <rankgrad/core/gradient_sink.hpp>
 #include <rankgrad/core/workspace.hpp>
+#include <rankgrad/simd/sorting.hpp>
 #include <rankgrad/simd/widen.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::auc {
@@ -18,20 +19,21 @@ namespace rankgrad::inline RANKGRAD_ABI::auc {
 template <Real T>
 struct HingeClass {
   std::size_t n = 0;
-  const std::uint32_t* items = nullptr;
+  const std::uint32_t* items = nullptr;   ///< with the flag of simd::FlaggedItems or without
   const T* place = nullptr;
   T *score = nullptr, *weight = nullptr;
   double *count = nullptr, *shortfall = nullptr, *square = nullptr;   ///< sums over active pairs of the other's weight times 1, v, v^2
 };
 
 template <Real T>
-HingeClass<T> hinge_class(const ListView<T>& list, const std::uint32_t* items, const T* place, std::size_t n, std::uint32_t flag, Workspace& workspace) {
+HingeClass<T> hinge_class(const ListView<T>& list, const std::uint32_t* items, const T* place, std::size_t n, Workspace& workspace) {
   const std::size_t room = n + 2 * simd::lanes<T>;
   HingeClass<T> part{n, items, place, workspace.take<T>(room), workspace.take<T>(room), workspace.take<double>(room, 0.0),
                      workspace.take<double>(room, 0.0), workspace.take<double>(room, 0.0)};
   for (std::size_t i = 0; i < n; ++i) {
-    part.score[i] = list.scores[items[i] & ~flag];
-    part.weight[i] = list.weight(items[i] & ~flag);
+    const std::size_t item = simd::FlaggedItems<T>::number(items[i]);
+    part.score[i] = list.scores[item];
+    part.weight[i] = list.weight(item);
   }
   std::fill_n(part.score + n, room - n, T(0));
   return part;
@@ -81,7 +83,7 @@ void hinge_targets(const HingeClass<T>& targets, const HingeClass<T>& sources, T
 
 /// All pairs at temperature 1. `factor` times the derivatives goes to `out`, the sum over pairs is returned.
 template <bool Squared, Real T>
-double hinge_pairs(const HingeClass<T>& positives, const HingeClass<T>& negatives, std::uint32_t flag, double shift, double factor,
+double hinge_pairs(const HingeClass<T>& positives, const HingeClass<T>& negatives, double shift, double factor,
                    const GradientSink<T>& out) {
   hinge_targets<Squared, true>(positives, negatives, static_cast<T>(shift));
   hinge_targets<Squared, false>(negatives, positives, static_cast<T>(shift));
@@ -89,7 +91,7 @@ double hinge_pairs(const HingeClass<T>& positives, const HingeClass<T>& negative
   for (const HingeClass<T>* part : {&positives, &negatives})
     for (std::size_t i = 0; i < part->n; ++i) {
       const double own = static_cast<double>(part->weight[i]), side = part == &positives ? -own : own;
-      const std::uint32_t item = part->items[i] & ~flag;
+      const std::size_t item = simd::FlaggedItems<T>::number(part->items[i]);
       out.grad[item] += static_cast<T>(factor * side * (Squared ? 2 * part->shortfall[i] : part->count[i]));
       if (Squared && out.hess) out.hess[item] += static_cast<T>(factor * own * 2 * part->count[i]);
     }

@@ -69,7 +69,7 @@ std::size_t take_out_class(const ListView<T>& list, bool positives, const T* all
   std::size_t count = 0;
   for (std::size_t i = 0; i < list.size(); i += lanes<T>) {
     const std::size_t left = list.size() - i;
-    const auto read = [&](const T* from) RANKGRAD_INLINE { return left < lanes<T> ? load_n(from + i, left, T(0)) : load(from + i); };
+    const auto read = [&](const T* from) RANKGRAD_INLINE { return load_up_to(from + i, left, T(0)); };
     std::uint32_t bits = lane_bits<T>(read(list.labels.data()) > Pack<T>(T(0)));
     bits = (positives ? bits : ~bits) & first_bits<T>(left);
     if (weights) bits &= lane_bits<T>(read(weights) > Pack<T>(T(0)));
@@ -135,7 +135,7 @@ void add_active_positives(const ListView<T>& list, const MergedOrder<T>& merged,
   Pack<double> weight(0.0), sum_of(0.0), centre(start.centre), shift(start.shift), scale(start.inverse_temperature);
   for (std::size_t i = 0; i < list.size(); i += lanes<T>) {
     const std::size_t left = list.size() - i;
-    const auto read = [&](const T* from, T fill) RANKGRAD_INLINE { return left < lanes<T> ? load_n(from + i, left, fill) : load(from + i); };
+    const auto read = [&](const T* from, T fill) RANKGRAD_INLINE { return load_up_to(from + i, left, fill); };
     const auto active = (read(list.labels.data(), T(0)) > Pack<T>(T(0))) & (load(merged.key_of_item + i) < Pack<T>(highest));
     alignas(64) T a[lanes<T>], s[lanes<T>];
     store(a, select(active, weights ? read(weights, T(0)) : Pack<T>(T(1)), Pack<T>(T(0))));
@@ -218,11 +218,10 @@ Contribution<T> hinge_sweep(const ListView<T>& list, double margin, double tempe
   const std::size_t p = all.positives, q = all.n - p;
   if (path == HingePath::automatic) path = p * q <= hinge_pairs_per_item<Squared> * all.n ? HingePath::pairs : HingePath::sweep;
   if (path == HingePath::sweep) return {static_cast<T>(factor * sweep_hinge<Squared>(list, all, margin, temperature, by_score, out, workspace)), true};
-  constexpr std::uint32_t flag = simd::FlaggedItems<T>::flag;
-  const HingeClass<T> positives = hinge_class(list, all.items, static_cast<const T*>(all.keys), p, flag, workspace);
-  const HingeClass<T> negatives = hinge_class(list, all.items + p, static_cast<const T*>(all.keys + p), q, flag, workspace);
+  const HingeClass<T> positives = hinge_class(list, all.items, static_cast<const T*>(all.keys), p, workspace);
+  const HingeClass<T> negatives = hinge_class(list, all.items + p, static_cast<const T*>(all.keys + p), q, workspace);
   const double per_degree = 1 / (Squared ? temperature * temperature : temperature), slope = factor * static_cast<double>(out.scale) * per_degree;
-  return {static_cast<T>(factor * per_degree * hinge_pairs<Squared>(positives, negatives, flag, shift, slope, out)), true};
+  return {static_cast<T>(factor * per_degree * hinge_pairs<Squared>(positives, negatives, shift, slope, out)), true};
 }
 
 }  // namespace rankgrad::auc

@@ -24,8 +24,8 @@ constexpr std::size_t gradient_size(const ListView<T>& list) noexcept { return l
 /// Calls the loss on the view as it is; lists lose their mask first. Inline, so that the sink stays in registers: written
 /// to memory word by word and read back in one piece, it would make a short list wait.
 template <class View, LossOn<View> L>
-RANKGRAD_INLINE inline Contribution<typename View::value_type> evaluate_view(const L& loss, const View& view,
-                                                      const GradientSink<typename View::value_type>& out, Workspace& workspace) {
+RANKGRAD_INLINE inline Contribution<typename View::value_type> evaluate_view(
+    const L& loss, const View& view, const GradientSink<typename View::value_type>& out, Workspace& workspace) {
   if constexpr (requires { evaluate_unmasked(loss, view, out, workspace); }) return evaluate_unmasked(loss, view, out, workspace);
   else return loss.value_and_gradient(view, out, workspace);
 }

@@ -7,6 +7,7 @@
 #include <rankgrad/core/executor.hpp>
 #include <rankgrad/core/ragged_batch.hpp>
 #include <rankgrad/simd/pack.hpp>
+#include <rankgrad/simd/unroll.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -47,7 +48,7 @@ bool any_suspect(std::span<const T> values, T high) {
 
 /// The first of them that is really outside [low, high] or not finite, and present.
 template <Real T>
-RANKGRAD_COLD Status find_outside(const char* what, std::span<const T> values, std::span<const std::uint8_t> mask, T low, T high) {
+RANKGRAD_NOINLINE Status find_outside(const char* what, std::span<const T> values, std::span<const std::uint8_t> mask, T low, T high) {
   for (std::size_t i = 0; i < values.size(); ++i)
     if ((mask.empty() || mask[i]) && (!is_finite(values[i]) || values[i] < low || values[i] > high))
       return Status::error("rankgrad: %s[%zu] is %g; expected a finite number between %g and %g", what, i,
@@ -55,12 +56,14 @@ RANKGRAD_COLD Status find_outside(const char* what, std::span<const T> values, s
   return {};
 }
 
-/// `low` is 0 or -high.
+/// Is a look at each value due? `low` is 0 or -high.
 template <Real T>
-RANKGRAD_INLINE inline Status check_values(const char* what, std::span<const T> values, std::span<const std::uint8_t> mask, T low, T high) {
-  if (values.empty()) return {};
-  const bool suspect = low < T(0) ? any_suspect<true>(values, high) : any_suspect<false>(values, high);
-  return suspect ? find_outside(what, values, mask, low, high) : Status{};
+RANKGRAD_INLINE inline bool suspicious(std::span<const T> values, T low, T high) {
+  return !values.empty() && (low < T(0) ? any_suspect<true>(values, high) : any_suspect<false>(values, high));
+}
+template <Real T>
+Status check_values(const char* what, std::span<const T> values, std::span<const std::uint8_t> mask, T low, T high) {
+  return suspicious(values, low, high) ? find_outside(what, values, mask, low, high) : Status{};
 }
 
 inline Status check_length(const char* what, std::size_t length, std::size_t expected) {
@@ -71,11 +74,25 @@ inline Status check_optional_length(const char* what, std::size_t length, std::s
   return length == 0 ? Status{} : check_length(what, length, expected);
 }
 
-/// What a list's values must be: labels finite, weights finite and not negative, easiness within [0, 1].
-template <Real T>
-bool any_suspect(const ListView<T>& list) {
+/// What a list's values must be: labels finite, weights finite and not negative, easiness within [0, 1]. Calls
+/// check(name, values, low, high) for each until one is true.
+template <Real T, class Check>
+RANKGRAD_INLINE inline bool any_values(const ListView<T>& list, const Check& check) {
   constexpr T limit = std::numeric_limits<T>::max();
-  return any_suspect<true>(list.labels, limit) || any_suspect<false>(list.weights, limit) || any_suspect<false>(list.easiness, T(1));
+  return check("labels", list.labels, -limit, limit) || check("weights", list.weights, T(0), limit) || check("easiness", list.easiness, T(0), T(1));
+}
+template <Real T>
+bool suspicious(const ListView<T>& list) {
+  return any_values(list, [](const char*, std::span<const T> values, T low, T high) RANKGRAD_INLINE { return suspicious(values, low, high); });
+}
+template <Real T>
+RANKGRAD_NOINLINE Status find_outside(const ListView<T>& list) {
+  Status status;
+  any_values(list, [&](const char* what, std::span<const T> values, T low, T high) {
+    status = find_outside(what, values, list.mask, low, high);
+    return !status;
+  });
+  return status;
 }
 template <Real T>
 Status check_lengths(const ListView<T>& list) {
@@ -104,11 +121,8 @@ Status check_sizes(const RaggedBatch<T>& batch) {
 /// looked at. O(n).
 template <Real T>
 Status validate(const ListView<T>& list) {
-  constexpr T limit = std::numeric_limits<T>::max();
   if (Status s = detail::check_lengths(list); !s) return s;
-  if (Status s = detail::check_values<T>("labels", list.labels, list.mask, -limit, limit); !s) return s;
-  if (Status s = detail::check_values<T>("weights", list.weights, list.mask, T(0), limit); !s) return s;
-  return detail::check_values<T>("easiness", list.easiness, list.mask, T(0), T(1));
+  return detail::suspicious(list) ? detail::find_outside(list) : Status{};
 }
 
 /// The same for a batch, and its offsets: at least one, the first 0, none below the one before it, the last the number
@@ -127,9 +141,9 @@ Status validate(const RaggedBatch<T>& batch, const E& executor = {}) {
   if (executor.workers() == 1 || all.size() < 2 * piece) return validate(all);
   std::atomic<bool> suspect = false;
   executor((all.size() + piece - 1) / piece, [&](std::size_t k, std::size_t) {
-    if (detail::any_suspect(all.part(k * piece, std::min(piece, all.size() - k * piece), 0))) suspect.store(true, std::memory_order_relaxed);
+    if (detail::suspicious(all.part(k * piece, std::min(piece, all.size() - k * piece), 0))) suspect.store(true, std::memory_order_relaxed);
   });
-  return suspect ? validate(all) : Status{};
+  return suspect ? detail::find_outside(all) : Status{};
 }
 
 /// Are the parameters of a loss or metric in range? A type says so with a member `Status check() const`.

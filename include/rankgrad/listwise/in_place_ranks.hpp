@@ -63,8 +63,7 @@ class InPlace {
     };
     for (std::size_t i = p * grid::piece_size; i < end_of(p); i += lanes) {
       const std::size_t left = end_of(p) - i;
-      if (left >= lanes) append(load(list_.gains + i), load(list_.scores + i));
-      else append(load_n(list_.gains + i, left, T(0)), load_n(list_.scores + i, left, T(0)));
+      append(load_up_to(list_.gains + i, left, T(0)), load_up_to(list_.scores + i, left, T(0)));
       if (count < block) continue;
       work(block);
       store(b.scores, load(b.scores + block));

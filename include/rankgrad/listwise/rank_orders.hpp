@@ -3,8 +3,9 @@
 //
 // Sorted (sorted_ranks.hpp): pieces of the list sorted by bin, whose coefficients are then one number for a whole run.
 // InPlace (in_place_ranks.hpp): the order of the list; each lane looks its bin's coefficients up in registers, and moments
-// are made by closing up. The second is faster while the bins are few. Items with a gain are the only ones whose ranks matter: InPlace closes them up, Sorted
-// sorts them into cells of their own. Both offer, for pieces [p] of the list that may be worked on side by side:
+// are made by closing up. The second is faster while the bins are few. Items with a gain are the only ones whose ranks
+// matter: InPlace closes them up, Sorted sorts them into cells of their own. Both offer, for pieces [p] of the list that may
+// be worked on side by side:
 //
 //   unit_moments(p, sums, workspace)   adds the moments of every bin, each item weighing 1
 //   series(ranks, bells, itself, ...)  the potentials that rank() evaluates, and itself[bin] (near_linear_ranks.hpp)
@@ -57,12 +58,5 @@ struct ByScore {
     return twice * simd::larger(simd::Pack<T>(T(0)), fma(simd::Pack<T>(T(1.5)), c, bend));
   }
 };
-
-/// Stores the lanes of a pack that there are.
-template <Real T>
-RANKGRAD_INLINE inline void store_up_to(T* to, std::size_t left, simd::Pack<T> v) {
-  if (left >= simd::lanes<T>) simd::store(to, v);
-  else simd::store_n(to, left, v);
-}
 
 }  // namespace rankgrad::listwise

@@ -6,9 +6,8 @@
 //
 // With top the highest score, S >= 1 and every term of L = Y log S - sum_i t_i x_i is >= 0: nothing cancels.
 //
-// Held (up to 64 packs, which is how long a sum may stay in T): exponentials and targets stay on the stack. What lies past
-// the end of the last pack reads as the first score, which cannot move the maximum; its exponential is multiplied by 0 and
-// its label reads as 0. One instance for all lengths: with one per number of packs, their arrays in registers, batches of
+// Held (up to 64 packs, which is how long a sum may stay in T): exponentials stay on the stack. What lies past the end of
+// the last pack reads as the highest score; its exponential is multiplied by 0 and its label reads as 0. One instance for all lengths: with one per number of packs, their arrays in registers, batches of
 // lists of unequal lengths are no faster, for each list mispredicts its instance.
 //
 // Longer lists go by blocks of 64 packs: the highest score of a block, then, the block still in the nearest cache, its
@@ -77,52 +76,42 @@ struct Factors {
   }
 };
 
-/// A list of up to `packs_in_block` packs, the last of them with 1 .. lanes items. `Plain`: no weights, no curvature.
+/// A list of up to `packs_in_block` packs. `Plain`: no weights, no curvature.
 template <bool Plain, bool Distribution, Real T>
 Contribution<T> held(const Problem<T>& list, const GradientSink<T>& out) {
   using namespace simd;
-  constexpr std::size_t width = lanes<T>;
-  const std::size_t last = (list.n - 1) / width;
-  const Part<T> part{list.n - last * width};
-  const auto each = [&](auto&& body) RANKGRAD_INLINE {   // body(number of the pack, at)
-    std::size_t k = 0;
-    for (; k + 2 <= last; k += 2) {
-      body(k, Whole<T, 0>{});
-      body(k + 1, Whole<T, 1>{});
-    }
-    if (k < last) body(k, Whole<T, 0>{});
-    body(last, part);
-  };
+  constexpr std::size_t room = packs_in_block * lanes<T>;
+  const std::size_t n = list.n;
   using Two = Pack<T>[2];   // sums that do not wait for each other
   const Pack<T> zero(T(0));
   // e = e^x, x = (from - highest) scale, and with them `also`; their sum
-  const auto exponentials = [&](const T* from, double scale, Pack<T>* e, auto&& also) RANKGRAD_INLINE {
-    const T first = from[0];
-    Two top = {Pack<T>(first), Pack<T>(first)}, S = {zero, zero};
-    each([&](std::size_t k, const auto& at) RANKGRAD_INLINE { top[at.slot] = max(at.load(from + k * width, first), top[at.slot]); });
-    const Pack<T> highest = highest_everywhere(max(top[0], top[1])), tau(static_cast<T>(scale));
-    each([&](std::size_t k, const auto& at) RANKGRAD_INLINE {
-      const Pack<T> x = (at.load(from + k * width, first) - highest) * tau;
-      e[k] = exp_nonpositive<T>(x) * at.load_ones();
-      S[at.slot] = S[at.slot] + e[k];
-      also(k, at, x);
+  const auto exponentials = [&](const T* from, double scale, T* e, auto&& also) RANKGRAD_INLINE {
+    const T top = highest(from, n);
+    const Pack<T> all(top), tau(static_cast<T>(scale));
+    Two S = {zero, zero};
+    for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+      const Pack<T> x = (at.load(from + i, top) - all) * tau, power = exp_nonpositive<T>(x) * at.load_ones();
+      store(e + i, power);
+      S[at.slot] = S[at.slot] + power;
+      also(i, at, x);
     });
     return S[0] + S[1];
   };
 
-  Pack<T> e[packs_in_block], distribution[Distribution ? packs_in_block : 1], inverse(T(0));
+  alignas(64) T e[room], distribution[Distribution ? room : 1];
+  Pack<T> inverse(T(0));
   if constexpr (Distribution) inverse = Pack<T>(T(1) / sum(exponentials(list.targets, list.label_scale, distribution, [](auto&&...) {})));
-  const auto target = [&](std::size_t k, const auto& at) RANKGRAD_INLINE {
+  const auto target = [&](std::size_t i, const auto& at) RANKGRAD_INLINE {
     Pack<T> t = inverse;
-    if constexpr (Distribution) t = t * distribution[k];
-    else t = at.load(list.targets + k * width, T(0));
+    if constexpr (Distribution) t = t * load(distribution + i);
+    else t = at.load(list.targets + i, T(0));
     if constexpr (!Plain)
-      if (list.weights) t = t * at.load(list.weights + k * width, T(0));
+      if (list.weights) t = t * at.load(list.weights + i, T(0));
     return t;
   };
   Two Y = {zero, zero}, tx = {zero, zero};
-  const Pack<T> S = exponentials(list.scores, list.inverse_temperature, e, [&](std::size_t k, const auto& at, Pack<T> x) RANKGRAD_INLINE {
-    const Pack<T> t = target(k, at);
+  const Pack<T> S = exponentials(list.scores, list.inverse_temperature, e, [&](std::size_t i, const auto& at, Pack<T> x) RANKGRAD_INLINE {
+    const Pack<T> t = target(i, at);
     Y[at.slot] = Y[at.slot] + t;
     tx[at.slot] = fma(t, x, tx[at.slot]);
   });
@@ -131,7 +120,7 @@ Contribution<T> held(const Problem<T>& list, const GradientSink<T>& out) {
   const Sums sums{static_cast<double>(lane.a), static_cast<double>(lane.b), static_cast<double>(lane.c)};
   const Factors<T> factors(list, sums, static_cast<double>(out.scale));
   T *const grad = out.grad, *const hess = Plain ? nullptr : out.hess;   // copies, which no store can change
-  each([&](std::size_t k, const auto& at) RANKGRAD_INLINE { factors.add(grad, hess, k * width, at, e[k], target(k, at)); });
+  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { factors.add(grad, hess, i, at, load(e + i), target(i, at)); });
   const double value = sums.targets * std::log(sums.exponentials) - sums.weighted;
   return {static_cast<T>(list.mean ? value / sums.targets : value), true};
 }

@@ -45,7 +45,7 @@ class Sorted {
       for (std::size_t k = 0; k < m; ++k) a[0][k] = static_cast<T>(ranks_[b * grid::row<T> + k]), a[1][k] = static_cast<T>(bells_[b * grid::row<T> + k]);
       const Pack<T> itself(itself_[b]);
       grid::for_each_run<T, 2>(runs.u, begin, end, a, [&](std::size_t i, std::size_t left, const Pack<T>* sums_at) RANKGRAD_INLINE {
-        const Pulls<T> at = pulls_of<T>(phi, sums_at[0], sums_at[1], itself, load_n(slopes + i, std::min(left, lanes), T(0)));
+        const Pulls<T> at = pulls_of<T>(phi, sums_at[0], sums_at[1], itself, load_up_to(slopes + i, left, T(0)));
         value.add(at.value);
         store_up_to(slopes + i, left, at.slope);
         store_up_to(pulls + i, left, at.pull);
@@ -68,8 +68,8 @@ class Sorted {
         for (std::size_t k = 0; k < m; ++k) a[0][k] = static_cast<T>(columns[b * grid::row<T> + k]);
         const Pack<T> zero(T(0));
         grid::for_each_run<T, 1>(runs.u, begin, end, a, [&](std::size_t i, std::size_t left, const Pack<T>* column) RANKGRAD_INLINE {
-          store_up_to(pulls + i, left, by_score.gradient(column[0], c ? load_n(pulls + i, std::min(left, lanes), T(0)) : zero));
-          if (bends) store_up_to(bends + i, left, by_score.curvature(column[0], c ? load_n(bends + i, std::min(left, lanes), T(0)) : zero));
+          store_up_to(pulls + i, left, by_score.gradient(column[0], c ? load_up_to(pulls + i, left, T(0)) : zero));
+          if (bends) store_up_to(bends + i, left, by_score.curvature(column[0], c ? load_up_to(bends + i, left, T(0)) : zero));
         });
       }
     }

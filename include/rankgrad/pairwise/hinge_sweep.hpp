@@ -179,16 +179,8 @@ struct Cost {
 /// Are all differences of scores finite, and their squares? Not so where a score is not.
 template <Real T>
 bool moderate(const PairList<T>& pairs) {
-  using namespace simd;
-  Pack<T> high(pairs.scores[0]), low = high, check(T(0));
-  for (std::size_t i = 0; i < pairs.n; i += lanes<T>) {   // past the end stands the last score once more
-    const Pack<T> s = load(pairs.scores + i);
-    high = select(s > high, s, high);
-    low = select(low > s, s, low);
-    check += s - s;
-  }
-  const double span = static_cast<double>(highest(high)) + static_cast<double>(highest(-low));
-  return sum(check) == T(0) && span * span * static_cast<double>(pairs.n) < std::numeric_limits<double>::max();
+  const double span = 2 * centre_and_radius(pairs.scores, pairs.n).second;   // NaN or infinite then
+  return span * span * static_cast<double>(pairs.n) < std::numeric_limits<double>::max();
 }
 
 template <Real T>

@@ -76,7 +76,7 @@ bool take_out_grades(const T* labels, const T* scores, std::size_t n, PairList<T
   constexpr unsigned grades = 8;
   const auto lanes_of = [n](std::size_t i) { return n - i < lanes<T> ? (1u << (n - i)) - 1 : ~0u; };
   const auto equal_to = [&](std::size_t i, T grade) {
-    const Pack<T> y = i + lanes<T> <= n ? load(labels + i) : load_n(labels + i, n - i, T(0));
+    const Pack<T> y = load_up_to(labels + i, n - i, T(0));
     return lane_bits<T>(y == Pack<T>(grade)) & lanes_of(i);
   };
   std::size_t count = 0;
@@ -86,7 +86,7 @@ bool take_out_grades(const T* labels, const T* scores, std::size_t n, PairList<T
       const unsigned bits = equal_to(i, T(g));
       if (bits == 0) continue;
       store_selected_numbers<lanes<T>>(pairs.order + count, bits, static_cast<std::uint32_t>(i));
-      compress_store(pairs.scores + count, i + lanes<T> <= n ? load(scores + i) : load_n(scores + i, n - i, T(0)), bits);
+      compress_store(pairs.scores + count, load_up_to(scores + i, n - i, T(0)), bits);
       count += static_cast<std::size_t>(std::popcount(bits));
     }
     std::fill_n(pairs.labels + before, count - before, T(g));

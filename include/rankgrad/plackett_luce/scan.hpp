@@ -163,7 +163,7 @@ class Scan {
       const Pack z(sums[b]), below(sums[e]), f = step(b, e);
       for (std::size_t k = b; k < e; k += simd::lanes<double>) {
         const Pack share = shares(k, b, f), d = simd::fma(share, z, (Pack(1.0) - share) * below);
-        e - k >= simd::lanes<double> ? simd::store(sums + k, d) : simd::store_n(sums + k, e - k, d);
+        simd::store_up_to(sums + k, e - k, d);
       }
     });
   }
@@ -187,7 +187,7 @@ class Scan {
 
   /// x[k], x[k + 1], ... as far as they stand before `to`, and `fill` behind.
   static Pack first(const double* x, std::size_t k, std::size_t to, double fill) {
-    return to - k >= simd::lanes<double> ? simd::load(x + k) : simd::load_n(x + k, to - k, fill);
+    return simd::load_up_to(x + k, to - k, fill);
   }
 
   /// The places [from, to), none of them tied.

@@ -162,6 +162,14 @@ template <class T>
 Pack<T> load_n(const T* p, std::size_t n, T fill) { return detail::masked_load(p, n, Pack<T>(fill)); }
 template <class T>
 void store_n(T* p, std::size_t n, Pack<T> v) { detail::masked_store(p, n, v); }
+/// The same for any number that is left: a whole pack where there are enough.
+template <class T>
+RANKGRAD_INLINE inline Pack<T> load_up_to(const T* p, std::size_t left, T fill) { return left < lanes<T> ? load_n(p, left, fill) : load(p); }
+template <class T>
+RANKGRAD_INLINE inline void store_up_to(T* p, std::size_t left, Pack<T> v) {
+  if (left < lanes<T>) store_n(p, left, v);
+  else store(p, v);
+}
 
 /// How a row body reaches memory: in whole packs, or in the part of a pack that is left.
 template <class T, std::size_t Slot = 0>

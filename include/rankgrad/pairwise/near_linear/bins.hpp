@@ -109,10 +109,7 @@ RANKGRAD_NOINLINE BinRange<T> bin_scores(const T* scores, std::size_t n, const S
     });
   });
   store(bin + n, Pack<T>(T(-1)));
-  alignas(64) T lowest[lanes<T>], highest[lanes<T>];
-  store(lowest, highest_everywhere(max(-low[0], -low[1])));
-  store(highest, highest_everywhere(max(high[0], high[1])));
-  return {-lowest[0], highest[0]};
+  return {-highest_lane(max(-low[0], -low[1])), highest_lane(max(high[0], high[1]))};
 }
 
 /// The smallest and the largest score; `finite` is false where any is not.

@@ -149,10 +149,6 @@ RANKGRAD_NOINLINE void evaluate_sorted(const SortedPiece<T>& piece, std::size_t 
                                        double slope_factor, double curvature_factor, T* bend) {
   using namespace simd;
   constexpr std::size_t m = Order<T>::m;
-  const auto put = [](T* to, std::size_t left, Pack<T> v) RANKGRAD_INLINE {   // what follows belongs to the next cell
-    if (left >= lanes<T>) store(to, v);
-    else store_n(to, left, v);
-  };
   for (std::size_t c = 0; c < cells; ++c) {
     const std::size_t begin = piece.begin[c], end = piece.begin[c + 1];
     if (begin == end) continue;
@@ -162,8 +158,8 @@ RANKGRAD_NOINLINE void evaluate_sorted(const SortedPiece<T>& piece, std::size_t 
       if constexpr (with_curvature) coefficients[1][k] = static_cast<T>(curvature_factor * curvatures[c * row<T> + k]);
     }
     for_each_run<T, 1 + with_curvature>(piece.u, begin, end, coefficients, [&](std::size_t i, std::size_t left, const Pack<T>* sums) RANKGRAD_INLINE {
-      put(piece.u + i, left, sums[0]);
-      if constexpr (with_curvature) put(bend + i, left, sums[1]);
+      store_up_to(piece.u + i, left, sums[0]);   // what follows belongs to the next cell
+      if constexpr (with_curvature) store_up_to(bend + i, left, sums[1]);
     });
   }
 }

@@ -43,10 +43,9 @@ Classes<T> classes_of(const T* labels, std::size_t n, Target target) {
     std::size_t positive = 0, seen = 0;
     while (seen < n && std::min(positive, seen - positive) < enough)
       for (const std::size_t end = std::min(seen + stretch, n); seen < end;) {
-        const std::size_t left = end - seen, some = std::min(left, lanes<T>);
-        const Pack<T> y = left >= lanes<T> ? load(labels + seen) : load_n(labels + seen, left, T(0));
+        const Pack<T> y = load_up_to(labels + seen, end - seen, T(0));
         positive += static_cast<std::size_t>(std::popcount(lane_bits<T>(y > Pack<T>(T(0)))));
-        seen += some;
+        seen = std::min(seen + lanes<T>, end);
       }
     const double share = static_cast<double>(positive) / static_cast<double>(seen), items = static_cast<double>(n);
     return {2, T(0), share * items * (1 - share) * items};
