@@ -41,8 +41,8 @@ typename View::value_type value_gradient_and_curvature(const L& loss, const View
   RANKGRAD_EXPECTS(gradient.size() == gradient_size(view), "gradient and scores differ in size");
   RANKGRAD_EXPECTS(curvature.empty() || curvature.size() == gradient.size(), "curvature and scores differ in size");
   RANKGRAD_EXPECTS(floor >= T(0), "the curvature floor is negative");
-  std::fill(gradient.begin(), gradient.end(), T(0));
-  std::fill(curvature.begin(), curvature.end(), T(0));
+  simd::clear(gradient.data(), gradient.size());
+  simd::clear(curvature.data(), curvature.size());
   const T value = evaluate_view(loss, view, {gradient.data(), curvature.empty() ? nullptr : curvature.data()}, workspace).value;
   for (T& h : curvature) h = std::max(h, floor);
   return value;

@@ -1,27 +1,30 @@
 // rankgrad/listwise/softmax_kernels.hpp: softmax cross-entropy of one list, by its length: held, in cache, beyond.
 // SPDX-License-Identifier: MIT
 //
-//   L = sum_i t_i (log sum_j e^{x_j} - x_i),   x_i = (s_i - top) / tau <= 0,   t_i = w_i y_i >= 0
+//   L = sum_i t_i (log sum_j e^{x_j} - x_i),   x_i = d_i / tau,   d_i = s_i - top <= 0,   t_i = w_i y_i >= 0
 //   dL/ds_i = (Y p_i - t_i) / tau,   p_i = e^{x_i} / S,   S = sum_j e^{x_j},   Y = sum_i t_i
 //
-// With top the highest score, S >= 1 and every term of L = Y log S - sum_i t_i x_i is >= 0: nothing cancels.
+// With top the highest score, S >= 1 and every term of L = Y log S - sum_i t_i d_i / tau is >= 0: nothing cancels.
+// Exponentials are powers of two, 2^y with y = d log2(e) / tau: what rounding y adds to their error, |x| u e^x, is below
+// 0.4 u of the largest.
 //
 // Held (up to 64 packs, which is how long a sum may stay in T): exponentials stay on the stack. What lies past the end of
-// the last pack reads as the highest score; its exponential is multiplied by 0 and its label reads as 0. One instance for all lengths: with one per number of packs, their arrays in registers, batches of
-// lists of unequal lengths are no faster, for each list mispredicts its instance.
+// the last pack reads as the highest score; its exponential is multiplied by 0 and its label reads as 0. One instance for
+// all lengths: with one per number of packs, their arrays in registers, batches of lists of unequal lengths are no faster,
+// for each list mispredicts its instance.
 //
 // Longer lists go by blocks of 64 packs: the highest score of a block, then, the block still in the nearest cache, its
 // exponentials and sums relative to the highest score so far, top_b. Only where the block has raised it are the sums so far
 // moved,
-//   S <- S e^{(top_old - top_new) / tau},   sum t x <- sum t x + Y (top_old - top_new) / tau       (both of one sign)
+//   S <- S e^{(top_old - top_new) / tau},   sum t d <- sum t d + Y (top_old - top_new)       (both of one sign)
 // which for scores in any order but the rising one is rare. The gradient needs e^{x_i} again: kept, with the top_b of its
 // block, while list and scratch fit the cache; computed again beyond, where two streams less are worth an exp. Every 16
 // blocks are a piece with sums of its own, which a team may share out (core/executor.hpp); pieces are joined by the same
 // move, in their order.
 //
 // Error: sums stay in T for 64 packs or fewer, in double beyond, and are of one sign: relative error of L about
-// (64 + lanes) u / 2 at worst, u = 2^-24 or 2^-53; about u in practice. NaN in a score makes its own x NaN, whatever became
-// of it in a maximum, and from there sum t x (also for t = 0) and S: the value is NaN.
+// (64 + lanes) u / 2 at worst, u = 2^-24 or 2^-53; about u in practice. NaN in a score makes its own d NaN, whatever became
+// of it in a maximum, and from there sum t d (also for t = 0) and S: the value is NaN.
 #pragma once
 
 #include <rankgrad/core/executor.hpp>
@@ -47,10 +50,23 @@ struct Problem {
   bool mean = false;                     ///< divided by Y
 };
 
-/// S, Y and sum t x.
+/// S, Y and sum t d.
 struct Sums {
   double exponentials = 0, targets = 0, weighted = 0;
 };
+
+/// L, from the sums over all items.
+template <Real T>
+double value_of(const Problem<T>& list, const Sums& sums) {
+  const double value = sums.targets * std::log(sums.exponentials) - sums.weighted * list.inverse_temperature;
+  return list.mean ? value / sums.targets : value;
+}
+
+/// What d is multiplied by for e^{scale d} as a power of two.
+template <Real T>
+T binary(double scale) {
+  return static_cast<T>(1.4426950408889634074 * scale);
+}
 
 /// What the second half of every kernel multiplies by.
 template <Real T>
@@ -84,16 +100,16 @@ Contribution<T> held(const Problem<T>& list, const GradientSink<T>& out) {
   const std::size_t n = list.n;
   using Two = Pack<T>[2];   // sums that do not wait for each other
   const Pack<T> zero(T(0));
-  // e = e^x, x = (from - highest) scale, and with them `also`; their sum
+  // e = e^{scale d}, d = from - highest, and with them `also`; their sum
   const auto exponentials = [&](const T* from, double scale, T* e, auto&& also) RANKGRAD_INLINE {
     const T top = highest(from, n);
-    const Pack<T> all(top), tau(static_cast<T>(scale));
+    const Pack<T> all(top), steep(binary<T>(scale));
     Two S = {zero, zero};
     for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-      const Pack<T> x = (at.load(from + i, top) - all) * tau, power = exp_nonpositive<T>(x) * at.load_ones();
+      const Pack<T> d = at.load(from + i, top) - all, power = exp2_nonpositive<T>(d * steep) * at.load_ones();
       store(e + i, power);
       S[at.slot] = S[at.slot] + power;
-      also(i, at, x);
+      also(i, at, d);
     });
     return S[0] + S[1];
   };
@@ -109,20 +125,19 @@ Contribution<T> held(const Problem<T>& list, const GradientSink<T>& out) {
       if (list.weights) t = t * at.load(list.weights + i, T(0));
     return t;
   };
-  Two Y = {zero, zero}, tx = {zero, zero};
-  const Pack<T> S = exponentials(list.scores, list.inverse_temperature, e, [&](std::size_t i, const auto& at, Pack<T> x) RANKGRAD_INLINE {
+  Two Y = {zero, zero}, td = {zero, zero};
+  const Pack<T> S = exponentials(list.scores, list.inverse_temperature, e, [&](std::size_t i, const auto& at, Pack<T> d) RANKGRAD_INLINE {
     const Pack<T> t = target(i, at);
     Y[at.slot] = Y[at.slot] + t;
-    tx[at.slot] = fma(t, x, tx[at.slot]);
+    td[at.slot] = fma(t, d, td[at.slot]);
   });
-  const ThreeSums<T> lane = three_sums(S, Y[0] + Y[1], tx[0] + tx[1]);
+  const ThreeSums<T> lane = three_sums(S, Y[0] + Y[1], td[0] + td[1]);
   if (!(lane.b > T(0))) return {};
   const Sums sums{static_cast<double>(lane.a), static_cast<double>(lane.b), static_cast<double>(lane.c)};
   const Factors<T> factors(list, sums, static_cast<double>(out.scale));
   T *const grad = out.grad, *const hess = Plain ? nullptr : out.hess;   // copies, which no store can change
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { factors.add(grad, hess, i, at, load(e + i), target(i, at)); });
-  const double value = sums.targets * std::log(sums.exponentials) - sums.weighted;
-  return {static_cast<T>(list.mean ? value / sums.targets : value), true};
+  return {static_cast<T>(value_of(list, sums)), true};
 }
 
 /// A long list by blocks and pieces: pass() makes the sums, then for_each_exponential() visits the derivatives.
@@ -174,8 +189,8 @@ class Blocks {
 
   /// What is relative to `from` becomes relative to `to`, which is higher.
   void move(Sums& sums, T from, T to) const {
-    const double step = (static_cast<double>(from) - static_cast<double>(to)) * scale_;
-    sums.exponentials *= std::exp(step);
+    const double step = static_cast<double>(from) - static_cast<double>(to);
+    sums.exponentials *= std::exp(step * scale_);
     sums.weighted += sums.targets * step;
   }
 
@@ -205,9 +220,9 @@ class Blocks {
   void visit_block(std::size_t b, std::size_t count, const Body body) const {
     if (!exponentials_) {
       const T *const scores = x_ + b, fill = top_;
-      const Pack top(fill), tau(static_cast<T>(scale_));
+      const Pack top(fill), steep(binary<T>(scale_));
       return simd::for_each_pack<T>(count, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-        body(b + i, at, simd::exp_nonpositive<T>((at.load(scores + i, fill) - top) * tau));
+        body(b + i, at, simd::exp2_nonpositive<T>((at.load(scores + i, fill) - top) * steep));
       });
     }
     const T* const kept = exponentials_ + b;
@@ -220,17 +235,17 @@ class Blocks {
   void add_block(std::size_t b, std::size_t count, T highest, const Target target, Sums& sums) const {
     const T* const scores = x_ + b;
     T* const kept = exponentials_ ? exponentials_ + b : nullptr;
-    const Pack top(highest), tau(static_cast<T>(scale_));
-    Pack S[2] = {Pack(T(0)), Pack(T(0))}, Y[2] = {Pack(T(0)), Pack(T(0))}, tx[2] = {Pack(T(0)), Pack(T(0))};
+    const Pack top(highest), steep(binary<T>(scale_));
+    Pack S[2] = {Pack(T(0)), Pack(T(0))}, Y[2] = {Pack(T(0)), Pack(T(0))}, td[2] = {Pack(T(0)), Pack(T(0))};
     simd::for_each_pack<T>(count, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-      const Pack x = (at.load(scores + i, highest) - top) * tau, t = target(b + i, at);
-      const Pack e = simd::exp_nonpositive<T>(x) * at.load_ones();
+      const Pack d = at.load(scores + i, highest) - top, t = target(b + i, at);
+      const Pack e = simd::exp2_nonpositive<T>(d * steep) * at.load_ones();
       if (kept) simd::store(kept + i, e);   // the workspace is padded
       S[at.slot] = S[at.slot] + e;
       Y[at.slot] = Y[at.slot] + t;
-      tx[at.slot] = fma(t, x, tx[at.slot]);
+      td[at.slot] = fma(t, d, td[at.slot]);
     });
-    const auto lane = simd::three_sums(S[0] + S[1], Y[0] + Y[1], tx[0] + tx[1]);
+    const auto lane = simd::three_sums(S[0] + S[1], Y[0] + Y[1], td[0] + td[1]);
     sums.exponentials += static_cast<double>(lane.a);
     sums.targets += static_cast<double>(lane.b);
     sums.weighted += static_cast<double>(lane.c);
@@ -264,8 +279,7 @@ Contribution<T> by_blocks(const Problem<T>& list, const GradientSink<T>& out, bo
   blocks.for_each_exponential([=](std::size_t i, auto at, Pack<T> e) RANKGRAD_INLINE {
     factors.add(grad, hess, i, at, e, target(i, at));
   });
-  const double value = sums.targets * std::log(sums.exponentials) - sums.weighted;
-  return {static_cast<T>(list.mean ? value / sums.targets : value), true};
+  return {static_cast<T>(value_of(list, sums)), true};
 }
 
 /// softmax(x * scale), in padded scratch.

@@ -54,6 +54,7 @@ struct ExpConstants;
 template <>
 struct ExpConstants<float> {
   static constexpr float lowest = -87.336544f, highest = 88.72283f;   // logs of the smallest normal and the largest float
+  static constexpr float lowest_power = -126;                         // of two, that is normal
   static constexpr float shift = 0x1.8p23f;                           // added, it rounds to an integer, in the low bits
   static constexpr float ln2_high = 0x1.62e400p-1f, ln2_low = 0x1.7f7d1cp-20f;
   static constexpr int mantissa = 23;
@@ -61,6 +62,7 @@ struct ExpConstants<float> {
 template <>
 struct ExpConstants<double> {
   static constexpr double lowest = -708.39641853226408, highest = 709.78271289338397;
+  static constexpr double lowest_power = -1022;
   static constexpr double shift = 0x1.8p52;
   static constexpr double ln2_high = 0x1.62e42fefa3800p-1, ln2_low = 0x1.ef35793c76730p-45;
   static constexpr int mantissa = 52;
@@ -141,6 +143,20 @@ RANKGRAD_INLINE inline Pack<T> exp_or_zero(Pack<T> x) {
     return scaled(fma(root, p, root), n, x, lowest);
   }
 }
+
+/// 2^y by the same table; f = y - n needs no reduction in two steps:  2^y = 2^floor(n) 2^(k/N) (1 + f q(f)),  |f| <= 1 / 2N.
+template <class T>
+RANKGRAD_INLINE inline Pack<T> exp2_or_zero(Pack<T> y) {
+  const RegisterTable<T> table(roots<T>);
+  constexpr T shift = ExpConstants<T>::shift / T(RegisterTable<T>::size);
+  const Pack<T> t = as_written<T>(y + Pack<T>(shift)), n = as_written<T>(t - Pack<T>(shift)), f = y - n, root = table[bit_cast<Bits<T>>(t)];
+  Pack<T> q;
+  if constexpr (sizeof(T) == 4) q = horner<T>(f, 0.6931573298, 0.2402264974);   // 5.3e-8
+  else   // 1.2e-17
+    q = polynomial<T>(f, f * f, 0.693147180559945309, 0.240226506959100984, 0.0555041086573295275, 0.00961812910600958035,
+                      0.00133337799384299795, 0.000154037967490989922);
+  return scaled(fma(root * f, q, root), n, y, Pack<T>(ExpConstants<T>::lowest_power));
+}
 #else
 /// v, or 0 where x is below `lowest` (and not where it is NaN).
 #if defined(__AVX__)
@@ -158,8 +174,13 @@ Pack<T> zero_below(Pack<T> v, Pack<T> x, Pack<T> lowest) {
 }
 #endif
 
+/// v 2^n: n is in the low bits of a number with the rounding shift; moved to the exponent and added there, it multiplies.
+template <class T>
+RANKGRAD_INLINE inline Pack<T> times_power(Pack<T> v, Pack<T> shifted) {
+  return bit_cast<T>(bit_cast<Bits<T>>(v) + (bit_cast<Bits<T>>(shifted) << ExpConstants<T>::mantissa));
+}
+
 /// e^x up to the largest number:  n = round(x / ln 2),  r = x - n ln 2,  e^x = 2^n (1 + r + r^2 q(r)),  |r| <= ln(2) / 2.
-/// The low bits of the shifted quotient are n: moved to the exponent and added there, they multiply by 2^n.
 template <class T, bool /*Exact*/>
 RANKGRAD_INLINE inline Pack<T> exp_or_zero(Pack<T> x) {
   using C = ExpConstants<T>;
@@ -173,8 +194,22 @@ RANKGRAD_INLINE inline Pack<T> exp_or_zero(Pack<T> x) {
                       0.00138888889470164795, 0.00019841269917383476, 0.0000248014899417714079, 2.75572163034612225e-6,
                       2.76312804594924345e-7, 2.51178596552487217e-8);
   const Pack<T> mantissa = as_written<T>(fma(r2, q, r)) + Pack<T>(T(1));   // rounded before scaling
-  const Pack<T> power = bit_cast<T>(bit_cast<Bits<T>>(mantissa) + (bit_cast<Bits<T>>(t) << C::mantissa));
-  return zero_below(power, x, Pack<T>(C::lowest));
+  return zero_below(times_power<T>(mantissa, t), x, Pack<T>(C::lowest));
+}
+
+/// 2^y likewise:  n = round(y),  f = y - n,  2^y = 2^n (1 + f q(f)),  |f| <= 1/2.
+template <class T>
+RANKGRAD_INLINE inline Pack<T> exp2_or_zero(Pack<T> y) {
+  using C = ExpConstants<T>;
+  const Pack<T> t = as_written<T>(y + Pack<T>(C::shift)), f = y - as_written<T>(t - Pack<T>(C::shift));
+  Pack<T> q;
+  if constexpr (sizeof(T) == 4)   // 9.1e-8
+    q = horner<T>(f, 0.6931469776, 0.2402224208, 0.05550733719, 0.009671512924, 0.00132647367);
+  else                            // 3.4e-18
+    q = polynomial<T>(f, f * f, 0.693147180559945309, 0.240226506959101324, 0.055504108664821688, 0.00961812910759356311,
+                      0.00133335581463866343, 0.000154035304578482578, 0.0000152527338625712672, 1.32154349121195207e-6,
+                      1.01780479963276427e-7, 7.07384633559042543e-9, 4.45720594398263249e-10);
+  return zero_below(times_power<T>(fma(f, q, Pack<T>(T(1))), t), y, Pack<T>(C::lowest_power));
 }
 #endif
 
@@ -184,6 +219,13 @@ RANKGRAD_INLINE inline Pack<T> exp_or_zero(Pack<T> x) {
 template <class T>
 RANKGRAD_INLINE inline Pack<T> exp_nonpositive(Pack<T> x) {
   return detail::exp_or_zero<T, false>(x);
+}
+
+/// 2^y for y <= 0, exactly 1 for y = 0, exactly 0 below the smallest normal number; NaN stays NaN. For sums over many
+/// items: three instructions less than e^x, for an error of 2 units in the last place instead of 1 in float.
+template <class T>
+RANKGRAD_INLINE inline Pack<T> exp2_nonpositive(Pack<T> y) {
+  return detail::exp2_or_zero<T>(y);
 }
 
 /// e^x for any x: 0 as above, infinity above the logarithm of the largest number.

@@ -207,4 +207,11 @@ RANKGRAD_INLINE inline void for_each_pack(std::size_t n, Body&& body) {
   if (i < n) body(i, Part<T>{n - i});
 }
 
+/// to[0 .. n) = 0, in this build's own registers. Where the machine has wider ones the library's memset() takes those, and
+/// the kernel that follows waits until the machine has changed back: 25 ns of the 100 of a softmax over 128 items (Xeon).
+template <class T>
+RANKGRAD_INLINE inline void clear(T* to, std::size_t n) {
+  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { at.store(to + i, Pack<T>(T(0))); });
+}
+
 }  // namespace rankgrad::simd
