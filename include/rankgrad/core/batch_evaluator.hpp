@@ -56,8 +56,8 @@ class BatchEvaluator {
       for (T& h : curvature) h = std::max(h, floor);
       return static_cast<T>(value);
     }
-    std::fill(gradient.begin(), gradient.end(), T(0));
-    std::fill(curvature.begin(), curvature.end(), T(0));
+    simd::clear(gradient.data(), gradient.size());
+    simd::clear(curvature.data(), curvature.size());
     const double value = accumulate(loss, 1.0, batch, grad, hess, reduction, executor);
     for (T& h : curvature) h = std::max(h, floor);
     return static_cast<T>(value);
@@ -69,9 +69,8 @@ class BatchEvaluator {
     static_assert(Metric<M, T>, "a metric needs `template <rankgrad::Real T> rankgrad::Contribution<T> value("
                                 "rankgrad::ListView<T>, rankgrad::Workspace&) const`");
     check_at_the_door(metric, batch, executor);
-    const auto nothing = [](std::size_t, std::size_t) {};
-    const Total<T> total = for_each_list(batch, executor, nothing, [&](const ListView<T>& list, std::size_t, Workspace& workspace) {
-      return evaluate_unmasked(metric, list, workspace);
+    const Total<T> total = for_each_run(batch, executor, [&](std::size_t begin, std::size_t end, Workspace& workspace) {
+      for (std::size_t q = begin; q < end; ++q) parts_[q] = evaluate_unmasked(metric, batch[q], workspace);
     });
     return total.value * total.factor(Reduction::mean);
   }
@@ -118,16 +117,31 @@ class BatchEvaluator {
     if constexpr (is_scaled<L>) return overwrite(loss.loss, factor * loss.weight, batch, grad, hess, reduction, executor);
     const bool as_one = scope_of(loss) == Scope::batch;
     const double expected = factor * (as_one ? one() : everything(batch)).factor(reduction);
-    const auto clear = [&](std::size_t first, std::size_t last) {
-      std::fill(grad + first, grad + last, T(0));
-      if (hess) std::fill(hess + first, hess + last, T(0));
+    prepare(as_one ? 1 : batch.lists(), executor.workers());
+    const ListsSink<T> out{grad, hess, parts_.data(), expected};
+    const auto clear = [&](std::size_t first, std::size_t last, Workspace& workspace) {
+      constexpr std::size_t piece_size = 65536;
+      for_each_piece((last - first + piece_size - 1) / piece_size, workspace, [&](std::size_t piece, Workspace&) {
+        const std::size_t begin = first + piece * piece_size, size = std::min(piece_size, last - begin);
+        simd::clear(grad + begin, size);
+        if (hess) simd::clear(hess + begin, size);
+      });
     };
-    const auto task = [&](const ListView<T>& list, std::size_t first, Workspace& workspace) RANKGRAD_INLINE {
-      const double weight = as_one ? 1 : static_cast<double>(batch.list_weight(list.index));
-      const GradientSink<T> out{grad + first, hess ? hess + first : nullptr, static_cast<T>(expected * weight)};
-      return evaluate_unmasked(loss, list, out, workspace);
-    };
-    const Total<T> total = as_one ? pooled(batch, executor, clear, task) : for_each_list(batch, executor, clear, task);
+    Total<T> total;
+    if (as_one) {
+      together(executor, [&](Workspace& workspace) {
+        clear(0, batch.items(), workspace);
+        parts_[0] = evaluate_unmasked(loss, batch.pooled(), GradientSink<T>{grad, hess, static_cast<T>(expected)}, workspace);
+      });
+      total.add(parts_[0], T(1));
+    } else {
+      total = for_each_run(batch, executor, [&](std::size_t begin, std::size_t end, Workspace& workspace) RANKGRAD_INLINE {
+        if constexpr (LossOnLists<L, T>)
+          if (batch.mask.empty() && end - begin > 1) return loss.evaluate_lists(batch, begin, end, out, workspace);
+        clear(batch.offsets[begin], batch.offsets[end], workspace);   // by the worker that computes them, while they are in its cache
+        for (std::size_t q = begin; q < end; ++q) parts_[q] = evaluate_unmasked(loss, batch[q], out.list(batch, q), workspace);
+      });
+    }
     const double scale = factor * total.factor(reduction);
     if (scale != expected) rescale(static_cast<T>(scale / expected), batch.items(), grad, hess);
     return scale * total.value;
@@ -153,38 +167,20 @@ class BatchEvaluator {
     return total;
   }
 
-  /// task(list, its first item, workspace) for every list, clear(first item, end) before those of a run of lists: by the
-  /// worker that computes them, while they are in its cache.
-  template <class E, class Clear, class Task>
-  Total<T> for_each_list(const RaggedBatch<T>& batch, const E& executor, const Clear& clear, const Task& task) {
+  /// run(begin, end, workspace) for runs of lists, which leaves their values in parts_.
+  template <class E, class Run>
+  Total<T> for_each_run(const RaggedBatch<T>& batch, const E& executor, const Run& run) {
     const std::size_t lists = batch.lists();
     prepare(lists, executor.workers());
     cut_into_chunks(batch);
     const bool alone = executor.workers() == 1;
-    const auto run = [&](std::size_t chunk, Workspace& workspace) {
-      const std::size_t begin = chunks_[chunk], end = chunks_[chunk + 1];
-      clear_in_pieces(clear, batch.offsets[begin], batch.offsets[end], workspace);
-      for (std::size_t q = begin; q < end; ++q) parts_[q] = task(batch[q], batch.offsets[q], workspace);
-    };
     executor(chunks_.size() - 1, [&](std::size_t chunk, std::size_t worker) {
-      if (alone || !is_large(batch, chunk)) run(chunk, workspaces_[worker]);
+      if (alone || !is_large(batch, chunk)) run(chunks_[chunk], chunks_[chunk + 1], workspaces_[worker]);
     });
     for (std::size_t chunk = 0; !alone && chunk + 1 < chunks_.size(); ++chunk)
-      if (is_large(batch, chunk)) together(executor, [&](Workspace& workspace) { run(chunk, workspace); });
+      if (is_large(batch, chunk)) together(executor, [&](Workspace& workspace) { run(chunks_[chunk], chunks_[chunk + 1], workspace); });
     Total<T> total;
     for (std::size_t q = 0; q < lists; ++q) total.add(parts_[q], batch.list_weight(q));
-    return total;
-  }
-
-  template <class E, class Clear, class Task>
-  Total<T> pooled(const RaggedBatch<T>& batch, const E& executor, const Clear& clear, const Task& task) {
-    prepare(1, executor.workers());
-    together(executor, [&](Workspace& workspace) {
-      clear_in_pieces(clear, 0, batch.items(), workspace);
-      parts_[0] = task(batch.pooled(), 0, workspace);
-    });
-    Total<T> total;
-    total.add(parts_[0], T(1));
     return total;
   }
 
@@ -196,15 +192,6 @@ class BatchEvaluator {
     const Team team(executor, workspaces_);
     const Workspace::TeamLoan loan(workspaces_[0], team);
     run(workspaces_[0]);
-  }
-
-  template <class Clear>
-  static void clear_in_pieces(const Clear& clear, std::size_t first, std::size_t last, Workspace& workspace) {
-    constexpr std::size_t piece_size = 65536;
-    for_each_piece((last - first + piece_size - 1) / piece_size, workspace, [&](std::size_t piece, Workspace&) {
-      const std::size_t begin = first + piece * piece_size;
-      clear(begin, std::min(last, begin + piece_size));
-    });
   }
 
   /// Is the chunk one large list?

@@ -1,11 +1,10 @@
 // rankgrad/core/concepts.hpp: what a loss, a metric and an executor are.
 // SPDX-License-Identifier: MIT
 //
-// Read first: core/list_view.hpp, core/gradient_sink.hpp, core/workspace.hpp.
+// Read first: core/list_view.hpp, core/gradient_sink.hpp, core/ragged_batch.hpp, core/workspace.hpp.
 #pragma once
 
-#include <rankgrad/core/gradient_sink.hpp>
-#include <rankgrad/core/list_view.hpp>
+#include <rankgrad/core/ragged_batch.hpp>
 #include <rankgrad/core/workspace.hpp>
 
 #include <concepts>
@@ -29,6 +28,12 @@ concept LossOn = std::copyable<L> && requires(const L loss, View view, GradientS
 /// A loss over one list of scores and labels.
 template <class L, class T>
 concept Loss = Real<T> && LossOn<L, ListView<T>>;
+
+/// A loss may offer to take the lists begin .. end - 1 of a batch without masks in one call, where that is faster than one
+/// after the other. What it overwrites and what it returns are those of the single lists, but for rounding.
+template <class L, class T>
+concept LossOnLists = Loss<L, T> && requires(const L loss, const RaggedBatch<T>& batch, std::size_t q, const ListsSink<T>& out,
+                                             Workspace& scratch) { loss.evaluate_lists(batch, q, q, out, scratch); };
 
 /// A metric of one list: {value, true}, or {0, false} where the list is to be left out of the mean.
 template <class M, class T>

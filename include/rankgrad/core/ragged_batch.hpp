@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <rankgrad/core/list_view.hpp>
+#include <rankgrad/core/gradient_sink.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
@@ -33,6 +33,25 @@ struct RaggedBatch {
 
   /// All lists pooled into one, for losses over the whole batch.
   constexpr ListView<T> pooled() const noexcept { return {scores, labels, weights, mask, easiness, 0}; }
+};
+
+/// Where a loss puts the derivatives of many lists: over whatever stands there, unlike a GradientSink.
+///
+///   grad    [items of the batch]
+///   hess    [items of the batch] or null
+///   parts   [lists], value and validity of each
+template <Real T>
+struct ListsSink {
+  T *grad = nullptr, *hess = nullptr;
+  Contribution<T>* parts = nullptr;
+  double factor = 1;   ///< of every list, beside its list_weight
+
+  constexpr T scale(const RaggedBatch<T>& batch, std::size_t q) const noexcept {
+    return static_cast<T>(factor * static_cast<double>(batch.list_weight(q)));
+  }
+  constexpr GradientSink<T> list(const RaggedBatch<T>& batch, std::size_t q) const noexcept {
+    return {grad + batch.offsets[q], hess ? hess + batch.offsets[q] : nullptr, scale(batch, q)};
+  }
 };
 
 }  // namespace rankgrad

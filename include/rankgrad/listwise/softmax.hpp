@@ -3,7 +3,8 @@
 #pragma once
 
 #include <rankgrad/core/validate.hpp>
-#include <rankgrad/listwise/softmax_kernels.hpp>
+#include <rankgrad/listwise/softmax_blocks.hpp>
+#include <rankgrad/listwise/softmax_short.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
@@ -12,21 +13,62 @@ namespace listwise {
 /// Cross-entropy of softmax(s / tau) against unnormalised targets t_i >= 0 (weighted by w):
 ///   L = sum_i w_i t_i (log sum_j e^{s_j / tau} - s_i / tau),  gradient (Y p_i - w_i t_i) / tau,  Y = sum w t.
 /// The targets are the labels or, where label_temperature > 0, softmax(labels / label_temperature).
-template <Real T, bool Distribution>
-RANKGRAD_INLINE inline Contribution<T> softmax_cross_entropy(const ListView<T>& list, double temperature, double label_temperature, Normalize normalize,
-                                      const GradientSink<T>& out, Workspace& workspace) {
-  const std::size_t n = checked_size(list);
-  if (n == 0) return {};
-  Problem<T> problem{list.scores.data(), list.labels.data(), list.weights.empty() ? nullptr : list.weights.data(), n,
-                     1 / temperature, Distribution ? 1 / label_temperature : 0, normalize == Normalize::mean};
-  const bool plain = !problem.weights && !out.hess;
-  if (n <= packs_in_block * simd::lanes<T>)
-    return plain ? held<true, Distribution>(problem, out) : held<false, Distribution>(problem, out);
+template <bool Distribution, Real T>
+RANKGRAD_INLINE inline Contribution<T> softmax_cross_entropy(Problem<T> list, const GradientSink<T>& out, Workspace& workspace) {
+  if (list.n == 0) return {};
+  const bool plain = !list.weights && !out.hess;
+  if (list.n <= longest_short_list<T>) return plain ? short_list<true, Distribution>(list, out) : short_list<false, Distribution>(list, out);
   const auto frame = workspace.frame();
-  if constexpr (Distribution) problem.targets = probabilities(problem.targets, n, problem.label_scale, workspace);
-  const bool keep = n <= kept_items<T>;
-  return plain ? by_blocks<true>(problem, out, keep, workspace) : by_blocks<false>(problem, out, keep, workspace);
+  if constexpr (Distribution) list.targets = probabilities(list.targets, list.n, list.label_scale, workspace);
+  const bool keep = list.n <= kept_items<T>;
+  return plain ? by_blocks<true>(list, out, keep, workspace) : by_blocks<false>(list, out, keep, workspace);
 }
+
+/// The same for the lists begin .. end - 1 of a batch; `all`: all its lists as one.
+template <bool Plain, bool Distribution, Real T>
+void softmax_cross_entropies(const Problem<T>& all, const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out,
+                             Workspace& workspace) {
+  const auto frame = workspace.frame();
+  T* const distribution = Distribution ? workspace.take<T>(batch.offsets[end] - batch.offsets[begin]) : nullptr;
+  ShortLists<Plain, Distribution, T> together(batch, out, begin, distribution);
+  for (std::size_t q = begin; q < end; ++q) {
+    const Problem<T> list = all.part(batch.offsets[q], batch.offsets[q + 1] - batch.offsets[q]);
+    if (list.n > 0 && list.n <= longest_short_list<T>) {
+      together.add(q, list);
+      if (together.full()) together.finish();
+    } else {
+      const GradientSink<T> sink = out.list(batch, q);
+      simd::clear(sink.grad, list.n);
+      if (sink.hess) simd::clear(sink.hess, list.n);
+      out.parts[q] = softmax_cross_entropy<Distribution>(list, sink, workspace);
+    }
+  }
+  together.finish();
+}
+
+/// A loss of this family, for one list and for many: what the loss passes on.
+template <bool Distribution>
+struct SoftmaxFamily {
+  double temperature, label_temperature;
+  Normalize normalize;
+
+  template <class View>
+  auto problem(const View& view) const {
+    using T = typename View::value_type;
+    return Problem<T>{view.scores.data(), view.labels.data(), view.weights.empty() ? nullptr : view.weights.data(), view.scores.size(),
+                      1 / temperature, Distribution ? 1 / label_temperature : 0, normalize == Normalize::mean};
+  }
+  template <Real T>
+  RANKGRAD_INLINE inline Contribution<T> value_and_gradient(const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) const {
+    checked_size(list);
+    return softmax_cross_entropy<Distribution>(problem(list), out, workspace);
+  }
+  template <Real T>
+  void evaluate_lists(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) const {
+    if (batch.weights.empty() && !out.hess) softmax_cross_entropies<true, Distribution>(problem(batch), batch, begin, end, out, workspace);
+    else softmax_cross_entropies<false, Distribution>(problem(batch), batch, begin, end, out, workspace);
+  }
+};
 
 }  // namespace listwise
 
@@ -57,8 +99,15 @@ struct Softmax {
 
   template <Real T>
   RANKGRAD_INLINE inline Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
-    return listwise::softmax_cross_entropy<T, false>(list, temperature, 0, normalize, out, workspace);
+    return family().value_and_gradient(list, out, workspace);
   }
+  template <Real T>
+  void evaluate_lists(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) const {
+    family().evaluate_lists(batch, begin, end, out, workspace);
+  }
+
+ private:
+  listwise::SoftmaxFamily<false> family() const { return {temperature, 0, normalize}; }
 };
 
 /// ListNet (top one): cross-entropy between softmax(labels) and softmax(scores / tau).
@@ -87,8 +136,15 @@ struct ListNet {
 
   template <Real T>
   RANKGRAD_INLINE inline Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
-    return listwise::softmax_cross_entropy<T, true>(list, temperature, label_temperature, normalize, out, workspace);
+    return family().value_and_gradient(list, out, workspace);
   }
+  template <Real T>
+  void evaluate_lists(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) const {
+    family().evaluate_lists(batch, begin, end, out, workspace);
+  }
+
+ private:
+  listwise::SoftmaxFamily<true> family() const { return {temperature, label_temperature, normalize}; }
 };
 
 }  // namespace rankgrad

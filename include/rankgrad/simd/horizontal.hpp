@@ -106,7 +106,7 @@ T highest_lane(Pack<T> v) {
 
 /// The largest of n > 0 values; the same about NaN.
 template <class T>
-T highest(const T* values, std::size_t n) {
+RANKGRAD_INLINE inline T highest(const T* values, std::size_t n) {
   const T first = values[0];
   Pack<T> best[2] = {Pack<T>(first), Pack<T>(first)};
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { best[at.slot] = max(at.load(values + i, first), best[at.slot]); });

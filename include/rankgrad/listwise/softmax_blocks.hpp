@@ -1,19 +1,9 @@
-// rankgrad/listwise/softmax_kernels.hpp: softmax cross-entropy of one list, by its length: held, in cache, beyond.
+// rankgrad/listwise/softmax_blocks.hpp: softmax cross-entropy of long lists, in cache and beyond.
 // SPDX-License-Identifier: MIT
 //
-//   L = sum_i t_i (log sum_j e^{x_j} - x_i),   x_i = d_i / tau,   d_i = s_i - top <= 0,   t_i = w_i y_i >= 0
-//   dL/ds_i = (Y p_i - t_i) / tau,   p_i = e^{x_i} / S,   S = sum_j e^{x_j},   Y = sum_i t_i
+// Formulas and error: listwise/softmax_sums.hpp.
 //
-// With top the highest score, S >= 1 and every term of L = Y log S - sum_i t_i d_i / tau is >= 0: nothing cancels.
-// Exponentials are powers of two, 2^y with y = d log2(e) / tau: what rounding y adds to their error, |x| u e^x, is below
-// 0.4 u of the largest.
-//
-// Held (up to 64 packs, which is how long a sum may stay in T): exponentials stay on the stack. What lies past the end of
-// the last pack reads as the highest score; its exponential is multiplied by 0 and its label reads as 0. One instance for
-// all lengths: with one per number of packs, their arrays in registers, batches of lists of unequal lengths are no faster,
-// for each list mispredicts its instance.
-//
-// Longer lists go by blocks of 64 packs: the highest score of a block, then, the block still in the nearest cache, its
+// Lists go by blocks of 64 packs: the highest score of a block, then, the block still in the nearest cache, its
 // exponentials and sums relative to the highest score so far, top_b. Only where the block has raised it are the sums so far
 // moved,
 //   S <- S e^{(top_old - top_new) / tau},   sum t d <- sum t d + Y (top_old - top_new)       (both of one sign)
@@ -21,124 +11,18 @@
 // block, while list and scratch fit the cache; computed again beyond, where two streams less are worth an exp. Every 16
 // blocks are a piece with sums of its own, which a team may share out (core/executor.hpp); pieces are joined by the same
 // move, in their order.
-//
-// Error: sums stay in T for 64 packs or fewer, in double beyond, and are of one sign: relative error of L about
-// (64 + lanes) u / 2 at worst, u = 2^-24 or 2^-53; about u in practice. NaN in a score makes its own d NaN, whatever became
-// of it in a maximum, and from there sum t d (also for t = 0) and S: the value is NaN.
 #pragma once
 
 #include <rankgrad/core/executor.hpp>
-#include <rankgrad/simd/horizontal.hpp>
-#include <rankgrad/simd/math.hpp>
-#include <rankgrad/simd/rows.hpp>
+#include <rankgrad/listwise/softmax_sums.hpp>
 
-#include <cmath>
+#include <algorithm>
 
 namespace rankgrad::inline RANKGRAD_ABI::listwise {
 
-/// How many packs a list may have to be held whole, and how many items to have its exponentials kept.
-inline constexpr std::size_t packs_in_block = simd::packs_per_flush;
+/// How many items a list may have to have its exponentials kept.
 template <Real T>
 inline constexpr std::size_t kept_items = (std::size_t{4} << 20) / sizeof(T);
-
-template <Real T>
-struct Problem {
-  const T *scores, *targets, *weights;   ///< weights: null for 1
-  std::size_t n;
-  double inverse_temperature;
-  double label_scale = 0;                ///< above 0: the targets are w softmax(targets * label_scale)
-  bool mean = false;                     ///< divided by Y
-};
-
-/// S, Y and sum t d.
-struct Sums {
-  double exponentials = 0, targets = 0, weighted = 0;
-};
-
-/// L, from the sums over all items.
-template <Real T>
-double value_of(const Problem<T>& list, const Sums& sums) {
-  const double value = sums.targets * std::log(sums.exponentials) - sums.weighted * list.inverse_temperature;
-  return list.mean ? value / sums.targets : value;
-}
-
-/// What d is multiplied by for e^{scale d} as a power of two.
-template <Real T>
-T binary(double scale) {
-  return static_cast<T>(1.4426950408889634074 * scale);
-}
-
-/// What the second half of every kernel multiplies by.
-template <Real T>
-struct Factors {
-  simd::Pack<T> push, pull;       ///< gradient = push e - pull t
-  simd::Pack<T> inverse, bend;    ///< p = inverse e, curvature = bend p (1 - p)
-  Factors(const Problem<T>& list, const Sums& sums, double scale) {
-    const double slope = scale * list.inverse_temperature * (list.mean ? 1 / sums.targets : 1);
-    const double inverse_sum = 1 / sums.exponentials;
-    push = simd::Pack<T>(static_cast<T>(slope * sums.targets * inverse_sum));
-    pull = simd::Pack<T>(static_cast<T>(slope));
-    inverse = simd::Pack<T>(static_cast<T>(inverse_sum));
-    bend = simd::Pack<T>(static_cast<T>(slope * sums.targets * list.inverse_temperature));
-  }
-  template <class At>
-  RANKGRAD_INLINE void add(T* grad, T* hess, std::size_t i, const At& at, simd::Pack<T> e, simd::Pack<T> t) const {
-    using simd::Pack;
-    at.store(grad + i, fma(push, e, fnma(pull, t, at.load(grad + i, T(0)))));
-    if (hess) {
-      const Pack<T> p = inverse * e;
-      at.accumulate(hess + i, bend * (p * (Pack<T>(T(1)) - p)));
-    }
-  }
-};
-
-/// A list of up to `packs_in_block` packs. `Plain`: no weights, no curvature.
-template <bool Plain, bool Distribution, Real T>
-Contribution<T> held(const Problem<T>& list, const GradientSink<T>& out) {
-  using namespace simd;
-  constexpr std::size_t room = packs_in_block * lanes<T>;
-  const std::size_t n = list.n;
-  using Two = Pack<T>[2];   // sums that do not wait for each other
-  const Pack<T> zero(T(0));
-  // e = e^{scale d}, d = from - highest, and with them `also`; their sum
-  const auto exponentials = [&](const T* from, double scale, T* e, auto&& also) RANKGRAD_INLINE {
-    const T top = highest(from, n);
-    const Pack<T> all(top), steep(binary<T>(scale));
-    Two S = {zero, zero};
-    for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-      const Pack<T> d = at.load(from + i, top) - all, power = exp2_nonpositive<T>(d * steep) * at.load_ones();
-      store(e + i, power);
-      S[at.slot] = S[at.slot] + power;
-      also(i, at, d);
-    });
-    return S[0] + S[1];
-  };
-
-  alignas(64) T e[room], distribution[Distribution ? room : 1];
-  Pack<T> inverse(T(0));
-  if constexpr (Distribution) inverse = Pack<T>(T(1) / sum(exponentials(list.targets, list.label_scale, distribution, [](auto&&...) {})));
-  const auto target = [&](std::size_t i, const auto& at) RANKGRAD_INLINE {
-    Pack<T> t = inverse;
-    if constexpr (Distribution) t = t * load(distribution + i);
-    else t = at.load(list.targets + i, T(0));
-    if constexpr (!Plain)
-      if (list.weights) t = t * at.load(list.weights + i, T(0));
-    return t;
-  };
-  Two Y = {zero, zero}, td = {zero, zero};
-  const Pack<T> S = exponentials(list.scores, list.inverse_temperature, e, [&](std::size_t i, const auto& at, Pack<T> d) RANKGRAD_INLINE {
-    const Pack<T> t = target(i, at);
-    Y[at.slot] = Y[at.slot] + t;
-    td[at.slot] = fma(t, d, td[at.slot]);
-  });
-  const ThreeSums<T> lane = three_sums(S, Y[0] + Y[1], td[0] + td[1]);
-  if (!(lane.b > T(0))) return {};
-  const Sums sums{static_cast<double>(lane.a), static_cast<double>(lane.b), static_cast<double>(lane.c)};
-  const Factors<T> factors(list, sums, static_cast<double>(out.scale));
-  T *const grad = out.grad, *const hess = Plain ? nullptr : out.hess;   // copies, which no store can change
-  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { factors.add(grad, hess, i, at, load(e + i), target(i, at)); });
-  return {static_cast<T>(value_of(list, sums)), true};
-}
 
 /// A long list by blocks and pieces: pass() makes the sums, then for_each_exponential() visits the derivatives.
 template <Real T>
@@ -279,7 +163,7 @@ Contribution<T> by_blocks(const Problem<T>& list, const GradientSink<T>& out, bo
   blocks.for_each_exponential([=](std::size_t i, auto at, Pack<T> e) RANKGRAD_INLINE {
     factors.add(grad, hess, i, at, e, target(i, at));
   });
-  return {static_cast<T>(value_of(list, sums)), true};
+  return {static_cast<T>(value_of(list, sums, std::log(sums.exponentials))), true};
 }
 
 /// softmax(x * scale), in padded scratch.

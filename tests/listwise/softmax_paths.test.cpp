@@ -1,8 +1,8 @@
 #include "support/catch.hpp"
 #include "support/lists.hpp"
 
-#include <rankgrad/core/workspace.hpp>
-#include <rankgrad/listwise/softmax_kernels.hpp>
+#include <rankgrad/core/batch_evaluator.hpp>
+#include <rankgrad/listwise/softmax.hpp>
 
 #include <cmath>
 #include <limits>
@@ -13,7 +13,7 @@ namespace lw = rankgrad::listwise;
 
 namespace {
 
-enum class Path { held, kept, recomputed };
+enum class Path { whole, kept, recomputed };
 
 template <class T>
 struct Result {
@@ -29,8 +29,8 @@ Result<T> run(Path path, const lw::Problem<T>& list, T scale, bool curved) {
   rg::Workspace workspace;
   const auto frame = workspace.frame();
   const bool plain = !list.weights && !curved;
-  if (path == Path::held)
-    result.part = plain ? lw::held<true, false>(list, out) : lw::held<false, false>(list, out);
+  if (path == Path::whole)
+    result.part = plain ? lw::short_list<true, false>(list, out) : lw::short_list<false, false>(list, out);
   else if (plain) result.part = lw::by_blocks<true>(list, out, path == Path::kept, workspace);
   else result.part = lw::by_blocks<false>(list, out, path == Path::kept, workspace);
   return result;
@@ -81,7 +81,7 @@ TEMPLATE_TEST_CASE("softmax: every path at every length around its borders", "[l
         lw::Problem<T> problem{list.scores.data(), labels.data(), weighted ? weights.data() : nullptr, n, 1 / 0.7};
         problem.mean = curved != weighted;
         INFO("n = " << n << ", weighted " << weighted << ", curved " << curved);
-        if (n <= block) check(run(Path::held, problem, T(1.5), curved), problem, T(1.5), curved);
+        if (n <= block) check(run(Path::whole, problem, T(1.5), curved), problem, T(1.5), curved);
         check(run(Path::kept, problem, T(1.5), curved), problem, T(1.5), curved);
         check(run(Path::recomputed, problem, T(1.5), curved), problem, T(1.5), curved);
       }
@@ -102,8 +102,8 @@ TEMPLATE_TEST_CASE("softmax: scores that rise from block to block move the sums"
 TEMPLATE_TEST_CASE("softmax: NaN shows in every path, wherever it stands, and no signal writes nothing", "[listwise]", float, double) {
   using T = TestType;
   const std::size_t short_one = 8 * rg::simd::lanes<T> - 1, long_one = 130 * rg::simd::lanes<T> + 1;
-  for (const Path path : {Path::held, Path::kept, Path::recomputed}) {
-    const std::size_t n = path == Path::held ? short_one : long_one;
+  for (const Path path : {Path::whole, Path::kept, Path::recomputed}) {
+    const std::size_t n = path == Path::whole ? short_one : long_one;
     std::vector<T> scores(n, T(1)), labels(n, T(0)), negative(n, T(-1));
     lw::Problem<T> problem{scores.data(), labels.data(), nullptr, n, 1.0};
     for (const auto* targets : {&labels, &negative}) {
@@ -123,4 +123,58 @@ TEMPLATE_TEST_CASE("softmax: NaN shows in every path, wherever it stands, and no
       scores[i] = T(1);
     }
   }
+}
+
+TEMPLATE_TEST_CASE("softmax: many lists in two rounds are what each is alone", "[listwise][batch]", float, double) {
+  using T = TestType;
+  static_assert(rg::LossOnLists<rg::Softmax, T> && rg::LossOnLists<rg::ListNet, T>);
+  constexpr std::size_t width = rg::simd::lanes<T>;
+  std::vector<T> scores, labels, weights, list_weights;
+  std::vector<std::uint32_t> offsets{0};
+  const auto append = [&](std::size_t n, bool signal) {
+    const auto list = test::make_list<T>(n, static_cast<unsigned>(offsets.size()), {.spread = 3});
+    for (std::size_t i = 0; i < n; ++i) {
+      scores.push_back(list.scores[i] + (offsets.size() % 3 == 0 ? T(500) : T(0)));
+      labels.push_back(signal ? list.labels[i] + (i == n / 2 ? T(1) : T(0)) : T(0));
+      weights.push_back(T(0.25) * static_cast<T>(i % 5 + 1));
+    }
+    offsets.push_back(static_cast<std::uint32_t>(scores.size()));
+    list_weights.push_back(T(0.5) * static_cast<T>(offsets.size() % 4 + 1));
+  };
+  for (std::size_t n = 0; n <= 3 * width + 1; ++n) append(n, n % 5 != 3);
+  for (const std::size_t n : {64 * width, std::size_t{1}, 64 * width + 1, std::size_t{0}, 5 * width, 70 * width}) append(n, true);
+  const std::size_t items = scores.size(), lists = offsets.size() - 1;
+
+  const auto compare = [&](const auto& loss, bool weighted, bool curved) {
+    const rg::RaggedBatch<T> batch{.scores = scores, .labels = labels, .weights = weighted ? std::span<const T>(weights) : std::span<const T>{},
+                                   .list_weights = list_weights, .offsets = offsets};
+    std::vector<T> gradient(items, std::numeric_limits<T>::quiet_NaN()), curvature = gradient;   // to be overwritten
+    std::vector<rg::Contribution<T>> parts(lists, {T(7), true});
+    rg::Workspace workspace;
+    const rg::ListsSink<T> out{gradient.data(), curved ? curvature.data() : nullptr, parts.data(), 0.3};
+    loss.evaluate_lists(batch, 0, lists, out, workspace);
+    const T u = std::numeric_limits<T>::epsilon();
+    for (std::size_t q = 0; q < lists; ++q) {
+      const std::size_t n = offsets[q + 1] - offsets[q];
+      std::vector<T> g(n, T(0)), h(n, T(0));
+      const auto alone = loss.value_and_gradient(batch[q], rg::GradientSink<T>{g.data(), curved ? h.data() : nullptr, out.scale(batch, q)}, workspace);
+      INFO(rg::name_of<std::decay_t<decltype(loss)>>() << ", list " << q << " of " << n << ", weighted " << weighted << ", curved " << curved);
+      CHECK(parts[q].valid == alone.valid);
+      CHECK(std::abs(parts[q].value - alone.value) <= 4 * u * std::max(T(1), std::abs(alone.value)));
+      T worst = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        const T off = std::abs(gradient[offsets[q] + i] - g[i]) / (std::abs(g[i]) + T(0.01));
+        const T off_bend = curved ? std::abs(curvature[offsets[q] + i] - h[i]) / (h[i] + T(0.01)) : T(0);
+        worst = off <= worst ? worst : off;   // NaN shows
+        worst = off_bend <= worst ? worst : off_bend;
+      }
+      CHECK(worst <= 8 * u);
+    }
+  };
+  for (const bool weighted : {false, true})
+    for (const bool curved : {false, true})
+      for (const auto normalize : {rg::Normalize::sum, rg::Normalize::mean}) {
+        compare(rg::Softmax{.temperature = 0.7, .normalize = normalize}, weighted, curved);
+        compare(rg::ListNet{.temperature = 0.7, .label_temperature = 1.3, .normalize = normalize}, weighted, curved);
+      }
 }
