@@ -14,6 +14,7 @@ namespace lw = rankgrad::listwise;
 namespace {
 
 enum class Path { whole, kept, recomputed };
+enum class Write { adding, over };
 
 template <class T>
 struct Result {
@@ -21,24 +22,34 @@ struct Result {
   std::vector<T> gradient, curvature;
 };
 
-/// One path on one list; gradient and curvature start at 3, which the sink's contract keeps.
+/// What a sink's arrays hold before: adding must keep it, writing over must not see it.
 template <class T>
-Result<T> run(Path path, const lw::Problem<T>& list, T scale, bool curved) {
-  Result<T> result{{}, std::vector<T>(list.n, T(3)), std::vector<T>(list.n, T(3))};
+T before(Write write) {
+  return write == Write::adding ? T(3) : std::numeric_limits<T>::quiet_NaN();
+}
+template <class T, bool fresh>
+rg::Contribution<T> take(Path path, const lw::Problem<T>& list, const rg::GradientSink<T>& out, rg::Workspace& workspace) {
+  const bool plain = !list.weights && !out.hess;
+  if (path == Path::whole) return plain ? lw::short_list<true, false, fresh>(list, out) : lw::short_list<false, false, fresh>(list, out);
+  const bool keep = path == Path::kept;
+  return plain ? lw::by_blocks<true, fresh>(list, out, keep, workspace) : lw::by_blocks<false, fresh>(list, out, keep, workspace);
+}
+
+/// One path on one list.
+template <class T>
+Result<T> run(Path path, const lw::Problem<T>& list, T scale, bool curved, Write write = Write::adding) {
+  Result<T> result{{}, std::vector<T>(list.n, before<T>(write)), std::vector<T>(list.n, before<T>(write))};
   const rg::GradientSink<T> out{result.gradient.data(), curved ? result.curvature.data() : nullptr, scale};
   rg::Workspace workspace;
   const auto frame = workspace.frame();
-  const bool plain = !list.weights && !curved;
-  if (path == Path::whole)
-    result.part = plain ? lw::short_list<true, false>(list, out) : lw::short_list<false, false>(list, out);
-  else if (plain) result.part = lw::by_blocks<true>(list, out, path == Path::kept, workspace);
-  else result.part = lw::by_blocks<false>(list, out, path == Path::kept, workspace);
+  result.part = write == Write::over ? take<T, true>(path, list, out, workspace) : take<T, false>(path, list, out, workspace);
   return result;
 }
 
 /// The definition, in long double.
 template <class T>
-void check(const Result<T>& got, const lw::Problem<T>& list, T scale, bool curved) {
+void check(const Result<T>& got, const lw::Problem<T>& list, T scale, bool curved, Write write = Write::adding) {
+  const long double base = write == Write::adding ? 3 : 0;
   const auto tau = 1 / static_cast<long double>(list.inverse_temperature);
   long double top = -std::numeric_limits<long double>::infinity(), sum = 0, Y = 0, value = 0;
   const auto score = [&](std::size_t i) { return static_cast<long double>(list.scores[i]) / tau; };
@@ -54,10 +65,13 @@ void check(const Result<T>& got, const lw::Problem<T>& list, T scale, bool curve
   long double worst = 0, worst_bend = 0;
   for (std::size_t i = 0; i < list.n; ++i) {
     const long double p = std::exp(score(i) - top) / sum, slope = static_cast<long double>(scale) * unit / tau;
-    const long double size = std::abs(slope) * (Y * p + target(i)) + 3;
-    worst = std::max(worst, std::abs(static_cast<long double>(got.gradient[i]) - 3 - slope * (Y * p - target(i))) / size);
-    const long double bend = curved ? slope / tau * Y * p * (1 - p) : 0;
-    worst_bend = std::max(worst_bend, std::abs(static_cast<long double>(got.curvature[i]) - 3 - bend) / (std::abs(bend) + 3));
+    const long double size = std::abs(slope) * (Y * p + target(i)) + base + 1e-30L;
+    const long double off = std::abs(static_cast<long double>(got.gradient[i]) - base - slope * (Y * p - target(i))) / size;
+    worst = off <= worst ? worst : off;   // NaN shows
+    if (!curved) continue;
+    const long double bend = slope / tau * Y * p;   // times 1 - p, which is rounded
+    const long double off_bend = std::abs(static_cast<long double>(got.curvature[i]) - base - bend * (1 - p)) / (bend + base + 1e-30L);
+    worst_bend = off_bend <= worst_bend ? worst_bend : off_bend;
   }
   CHECK(worst <= 100 * u);   // x of about 15 is rounded to some 20 u, and e^x with it
   CHECK(worst_bend <= 100 * u);
@@ -81,9 +95,9 @@ TEMPLATE_TEST_CASE("softmax: every path at every length around its borders", "[l
         lw::Problem<T> problem{list.scores.data(), labels.data(), weighted ? weights.data() : nullptr, n, 1 / 0.7};
         problem.mean = curved != weighted;
         INFO("n = " << n << ", weighted " << weighted << ", curved " << curved);
-        if (n <= block) check(run(Path::whole, problem, T(1.5), curved), problem, T(1.5), curved);
-        check(run(Path::kept, problem, T(1.5), curved), problem, T(1.5), curved);
-        check(run(Path::recomputed, problem, T(1.5), curved), problem, T(1.5), curved);
+        for (const Write write : {Write::adding, Write::over})
+          for (const Path path : {Path::whole, Path::kept, Path::recomputed})
+            if (path != Path::whole || n <= block) check(run(path, problem, T(1.5), curved, write), problem, T(1.5), curved, write);
       }
   }
 }
@@ -112,6 +126,10 @@ TEMPLATE_TEST_CASE("softmax: NaN shows in every path, wherever it stands, and no
       CHECK_FALSE(nothing.part.valid);
       CHECK(nothing.gradient == std::vector<T>(n, T(3)));
       CHECK(nothing.curvature == std::vector<T>(n, T(3)));
+      const auto cleared = run(path, problem, T(1), true, Write::over);
+      CHECK_FALSE(cleared.part.valid);
+      CHECK(cleared.gradient == std::vector<T>(n, T(0)));
+      CHECK(cleared.curvature == std::vector<T>(n, T(0)));
     }
     labels[n / 3] = T(1);
     problem.targets = labels.data();
@@ -127,7 +145,7 @@ TEMPLATE_TEST_CASE("softmax: NaN shows in every path, wherever it stands, and no
 
 TEMPLATE_TEST_CASE("softmax: many lists in two rounds are what each is alone", "[listwise][batch]", float, double) {
   using T = TestType;
-  static_assert(rg::LossOnLists<rg::Softmax, T> && rg::LossOnLists<rg::ListNet, T>);
+  static_assert(rg::OverwritingLoss<rg::Softmax, T> && rg::OverwritingLoss<rg::ListNet, T>);
   constexpr std::size_t width = rg::simd::lanes<T>;
   std::vector<T> scores, labels, weights, list_weights;
   std::vector<std::uint32_t> offsets{0};
@@ -152,7 +170,7 @@ TEMPLATE_TEST_CASE("softmax: many lists in two rounds are what each is alone", "
     std::vector<rg::Contribution<T>> parts(lists, {T(7), true});
     rg::Workspace workspace;
     const rg::ListsSink<T> out{gradient.data(), curved ? curvature.data() : nullptr, parts.data(), 0.3};
-    loss.evaluate_lists(batch, 0, lists, out, workspace);
+    loss.overwrite(batch, 0, lists, out, workspace);
     const T u = std::numeric_limits<T>::epsilon();
     for (std::size_t q = 0; q < lists; ++q) {
       const std::size_t n = offsets[q + 1] - offsets[q];

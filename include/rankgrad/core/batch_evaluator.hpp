@@ -136,8 +136,8 @@ class BatchEvaluator {
       total.add(parts_[0], T(1));
     } else {
       total = for_each_run(batch, executor, [&](std::size_t begin, std::size_t end, Workspace& workspace) RANKGRAD_INLINE {
-        if constexpr (LossOnLists<L, T>)
-          if (batch.mask.empty() && end - begin > 1) return loss.evaluate_lists(batch, begin, end, out, workspace);
+        if constexpr (OverwritingLoss<L, T>)
+          if (batch.mask.empty()) return overwrite_run(loss, batch, begin, end, out, workspace);
         clear(batch.offsets[begin], batch.offsets[end], workspace);   // by the worker that computes them, while they are in its cache
         for (std::size_t q = begin; q < end; ++q) parts_[q] = evaluate_unmasked(loss, batch[q], out.list(batch, q), workspace);
       });
@@ -145,6 +145,12 @@ class BatchEvaluator {
     const double scale = factor * total.factor(reduction);
     if (scale != expected) rescale(static_cast<T>(scale / expected), batch.items(), grad, hess);
     return scale * total.value;
+  }
+
+  template <class L>
+  void overwrite_run(const L& loss, const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) {
+    if (end - begin > 1) loss.overwrite(batch, begin, end, out, workspace);
+    else parts_[begin] = loss.overwrite(batch[begin], out.list(batch, begin), workspace);
   }
 
   static void rescale(T factor, std::size_t n, T* grad, T* hess) {

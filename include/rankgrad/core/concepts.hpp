@@ -29,11 +29,16 @@ concept LossOn = std::copyable<L> && requires(const L loss, View view, GradientS
 template <class L, class T>
 concept Loss = Real<T> && LossOn<L, ListView<T>>;
 
-/// A loss may offer to take the lists begin .. end - 1 of a batch without masks in one call, where that is faster than one
-/// after the other. What it overwrites and what it returns are those of the single lists, but for rounding.
+/// A loss that is bound by memory may offer to write over what stands in gradient and curvature instead of adding to it, so
+/// that nobody has to clear and read them: overwrite(list, out, scratch) for one list, overwrite(batch, begin, end, out,
+/// scratch) for the lists begin .. end - 1 of a batch, which it may work on together. Values and derivatives are those of
+/// value_and_gradient() but for rounding; without signal the derivatives become 0. Neither ever sees a mask.
 template <class L, class T>
-concept LossOnLists = Loss<L, T> && requires(const L loss, const RaggedBatch<T>& batch, std::size_t q, const ListsSink<T>& out,
-                                             Workspace& scratch) { loss.evaluate_lists(batch, q, q, out, scratch); };
+concept OverwritingLoss = Loss<L, T> && requires(const L loss, const ListView<T>& list, const GradientSink<T>& out, const RaggedBatch<T>& batch,
+                                                 std::size_t q, const ListsSink<T>& all, Workspace& scratch) {
+  { loss.overwrite(list, out, scratch) } -> std::same_as<Contribution<T>>;
+  loss.overwrite(batch, q, q, all, scratch);
+};
 
 /// A metric of one list: {value, true}, or {0, false} where the list is to be left out of the mean.
 template <class M, class T>

@@ -30,6 +30,17 @@ RANKGRAD_INLINE inline Contribution<typename View::value_type> evaluate_view(
   else return loss.value_and_gradient(view, out, workspace);
 }
 
+/// The same over what stands in the sink's arrays.
+template <class View, LossOn<View> L>
+RANKGRAD_INLINE inline Contribution<typename View::value_type> overwrite_view(
+    const L& loss, const View& view, const GradientSink<typename View::value_type>& out, Workspace& workspace) {
+  if constexpr (OverwritingLoss<L, typename View::value_type> && std::same_as<View, ListView<typename View::value_type>>)
+    if (view.mask.empty()) return loss.overwrite(view, out, workspace);
+  simd::clear(out.grad, gradient_size(view));
+  if (out.hess) simd::clear(out.hess, gradient_size(view));
+  return evaluate_view(loss, view, out, workspace);
+}
+
 /// The curvature goes up to at least `floor` >= 0 after the loss has written it: boosters divide by it.
 template <class View, LossOn<View> L>
 typename View::value_type value_gradient_and_curvature(const L& loss, const View& view,
@@ -41,9 +52,7 @@ typename View::value_type value_gradient_and_curvature(const L& loss, const View
   RANKGRAD_EXPECTS(gradient.size() == gradient_size(view), "gradient and scores differ in size");
   RANKGRAD_EXPECTS(curvature.empty() || curvature.size() == gradient.size(), "curvature and scores differ in size");
   RANKGRAD_EXPECTS(floor >= T(0), "the curvature floor is negative");
-  simd::clear(gradient.data(), gradient.size());
-  simd::clear(curvature.data(), curvature.size());
-  const T value = evaluate_view(loss, view, {gradient.data(), curvature.empty() ? nullptr : curvature.data()}, workspace).value;
+  const T value = overwrite_view(loss, view, {gradient.data(), curvature.empty() ? nullptr : curvature.data()}, workspace).value;
   for (T& h : curvature) h = std::max(h, floor);
   return value;
 }

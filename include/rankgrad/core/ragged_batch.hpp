@@ -35,7 +35,7 @@ struct RaggedBatch {
   constexpr ListView<T> pooled() const noexcept { return {scores, labels, weights, mask, easiness, 0}; }
 };
 
-/// Where a loss puts the derivatives of many lists: over whatever stands there, unlike a GradientSink.
+/// Where a loss writes the derivatives of many lists over what stands there.
 ///
 ///   grad    [items of the batch]
 ///   hess    [items of the batch] or null

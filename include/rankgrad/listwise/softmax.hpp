@@ -13,15 +13,17 @@ namespace listwise {
 /// Cross-entropy of softmax(s / tau) against unnormalised targets t_i >= 0 (weighted by w):
 ///   L = sum_i w_i t_i (log sum_j e^{s_j / tau} - s_i / tau),  gradient (Y p_i - w_i t_i) / tau,  Y = sum w t.
 /// The targets are the labels or, where label_temperature > 0, softmax(labels / label_temperature).
-template <bool Distribution, Real T>
+/// `fresh`: over what stands in the sink's arrays.
+template <bool Distribution, bool fresh, Real T>
 RANKGRAD_INLINE inline Contribution<T> softmax_cross_entropy(Problem<T> list, const GradientSink<T>& out, Workspace& workspace) {
   if (list.n == 0) return {};
   const bool plain = !list.weights && !out.hess;
-  if (list.n <= longest_short_list<T>) return plain ? short_list<true, Distribution>(list, out) : short_list<false, Distribution>(list, out);
+  if (list.n <= longest_short_list<T>)
+    return plain ? short_list<true, Distribution, fresh>(list, out) : short_list<false, Distribution, fresh>(list, out);
   const auto frame = workspace.frame();
   if constexpr (Distribution) list.targets = probabilities(list.targets, list.n, list.label_scale, workspace);
   const bool keep = list.n <= kept_items<T>;
-  return plain ? by_blocks<true>(list, out, keep, workspace) : by_blocks<false>(list, out, keep, workspace);
+  return plain ? by_blocks<true, fresh>(list, out, keep, workspace) : by_blocks<false, fresh>(list, out, keep, workspace);
 }
 
 /// The same for the lists begin .. end - 1 of a batch; `all`: all its lists as one.
@@ -37,10 +39,7 @@ void softmax_cross_entropies(const Problem<T>& all, const RaggedBatch<T>& batch,
       together.add(q, list);
       if (together.full()) together.finish();
     } else {
-      const GradientSink<T> sink = out.list(batch, q);
-      simd::clear(sink.grad, list.n);
-      if (sink.hess) simd::clear(sink.hess, list.n);
-      out.parts[q] = softmax_cross_entropy<Distribution>(list, sink, workspace);
+      out.parts[q] = softmax_cross_entropy<Distribution, true>(list, out.list(batch, q), workspace);
     }
   }
   together.finish();
@@ -61,10 +60,15 @@ struct SoftmaxFamily {
   template <Real T>
   RANKGRAD_INLINE inline Contribution<T> value_and_gradient(const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) const {
     checked_size(list);
-    return softmax_cross_entropy<Distribution>(problem(list), out, workspace);
+    return softmax_cross_entropy<Distribution, false>(problem(list), out, workspace);
   }
   template <Real T>
-  void evaluate_lists(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) const {
+  RANKGRAD_INLINE inline Contribution<T> overwrite(const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) const {
+    checked_size(list);
+    return softmax_cross_entropy<Distribution, true>(problem(list), out, workspace);
+  }
+  template <Real T>
+  void overwrite(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) const {
     if (batch.weights.empty() && !out.hess) softmax_cross_entropies<true, Distribution>(problem(batch), batch, begin, end, out, workspace);
     else softmax_cross_entropies<false, Distribution>(problem(batch), batch, begin, end, out, workspace);
   }
@@ -102,8 +106,12 @@ struct Softmax {
     return family().value_and_gradient(list, out, workspace);
   }
   template <Real T>
-  void evaluate_lists(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) const {
-    family().evaluate_lists(batch, begin, end, out, workspace);
+  RANKGRAD_INLINE inline Contribution<T> overwrite(const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) const {
+    return family().overwrite(list, out, workspace);
+  }
+  template <Real T>
+  void overwrite(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) const {
+    family().overwrite(batch, begin, end, out, workspace);
   }
 
  private:
@@ -139,8 +147,12 @@ struct ListNet {
     return family().value_and_gradient(list, out, workspace);
   }
   template <Real T>
-  void evaluate_lists(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) const {
-    family().evaluate_lists(batch, begin, end, out, workspace);
+  RANKGRAD_INLINE inline Contribution<T> overwrite(const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) const {
+    return family().overwrite(list, out, workspace);
+  }
+  template <Real T>
+  void overwrite(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) const {
+    family().overwrite(batch, begin, end, out, workspace);
   }
 
  private:

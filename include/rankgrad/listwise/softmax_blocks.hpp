@@ -31,10 +31,10 @@ class Blocks {
   static constexpr std::size_t block = packs_in_block * simd::lanes<T>, piece = 16 * block;
 
  public:
-  /// `keep`: e^x stands in scratch, [n], relative to the highest score up to its block; else it is computed twice.
-  Blocks(const T* x, std::size_t n, double scale, bool keep, Workspace& workspace)
-      : x_(x), n_(n), scale_(scale), workspace_(workspace), exponentials_(keep ? workspace.take<T>(n) : nullptr),
-        tops_(keep ? workspace.take<T>((n + block - 1) / block) : nullptr), sums_(workspace.take<Sums>(pieces())),
+  /// `kept`: null, or where e^x stands from one pass to the next, [n], relative to the highest score up to its block. Without
+  /// it is computed twice.
+  Blocks(const T* x, std::size_t n, double scale, T* kept, Workspace& workspace)
+      : x_(x), n_(n), scale_(scale), workspace_(workspace), exponentials_(kept), tops_(kept ? workspace.take<T>((n + block - 1) / block) : nullptr), sums_(workspace.take<Sums>(pieces())),
         piece_tops_(workspace.take<T>(pieces())) {}
 
   /// S, and with target(i, at) the other sums.
@@ -66,7 +66,6 @@ class Blocks {
       for (std::size_t b = begin; b < end; b += block) visit_block(b, std::min(block, end - b), body);
     });
   }
-  T* kept() { return exponentials_; }
 
  private:
   std::size_t pieces() const { return (n_ + piece - 1) / piece; }
@@ -112,7 +111,7 @@ class Blocks {
     const T* const kept = exponentials_ + b;
     const double step = (static_cast<double>(tops_[b / block]) - static_cast<double>(top_)) * scale_;
     const Pack factor(static_cast<T>(step == 0 ? 1 : std::exp(step)));
-    simd::for_each_pack<T>(count, [&](std::size_t i, auto at) RANKGRAD_INLINE { body(b + i, at, factor * simd::load(kept + i)); });
+    simd::for_each_pack<T>(count, [&](std::size_t i, auto at) RANKGRAD_INLINE { body(b + i, at, factor * at.load(kept + i, T(0))); });
   }
 
   template <class Target>
@@ -124,7 +123,7 @@ class Blocks {
     simd::for_each_pack<T>(count, [&](std::size_t i, auto at) RANKGRAD_INLINE {
       const Pack d = at.load(scores + i, highest) - top, t = target(b + i, at);
       const Pack e = simd::exp2_nonpositive<T>(d * steep) * at.load_ones();
-      if (kept) simd::store(kept + i, e);   // the workspace is padded
+      if (kept) at.store(kept + i, e);
       S[at.slot] = S[at.slot] + e;
       Y[at.slot] = Y[at.slot] + t;
       td[at.slot] = fma(t, d, td[at.slot]);
@@ -144,7 +143,9 @@ class Blocks {
   T *piece_tops_, top_{};
 };
 
-template <bool Plain, Real T>
+/// `keep`: exponentials are kept, where the gradient will stand or else in scratch. `fresh`: over what stands in the sink's
+/// arrays.
+template <bool Plain, bool fresh, Real T>
 Contribution<T> by_blocks(const Problem<T>& list, const GradientSink<T>& out, bool keep, Workspace& workspace) {
   using namespace simd;
   const T* const targets = list.targets;
@@ -155,25 +156,26 @@ Contribution<T> by_blocks(const Problem<T>& list, const GradientSink<T>& out, bo
       if (weights) return t * at.load(weights + i, T(0));
     return t;
   };
-  Blocks<T> blocks(list.scores, list.n, list.inverse_temperature, keep, workspace);
+  T* const kept = !keep ? nullptr : fresh ? out.grad : workspace.take<T>(list.n);
+  Blocks<T> blocks(list.scores, list.n, list.inverse_temperature, kept, workspace);
   const Sums sums = blocks.pass(target);
-  if (!(sums.targets > 0)) return {};
+  if (!(sums.targets > 0)) return no_signal<fresh>(out.grad, out.hess, list.n);
   const Factors<T> factors(list, sums, static_cast<double>(out.scale));
   T *const grad = out.grad, *const hess = Plain ? nullptr : out.hess;   // copies, which no store can change
   blocks.for_each_exponential([=](std::size_t i, auto at, Pack<T> e) RANKGRAD_INLINE {
-    factors.add(grad, hess, i, at, e, target(i, at));
+    factors.template add<fresh>(grad, hess, i, at, e, target(i, at));
   });
   return {static_cast<T>(value_of(list, sums, std::log(sums.exponentials))), true};
 }
 
-/// softmax(x * scale), in padded scratch.
+/// softmax(x * scale), in scratch.
 template <Real T>
 const T* probabilities(const T* x, std::size_t n, double scale, Workspace& workspace) {
   using namespace simd;
-  Blocks<T> blocks(x, n, scale, true, workspace);
+  T* const values = workspace.take<T>(n);
+  Blocks<T> blocks(x, n, scale, values, workspace);
   const Pack<T> inverse(static_cast<T>(1 / blocks.pass([](std::size_t, auto) RANKGRAD_INLINE { return Pack<T>(T(0)); }).exponentials));
-  T* const values = blocks.kept();
-  blocks.for_each_exponential([=](std::size_t i, auto, Pack<T> e) RANKGRAD_INLINE { store(values + i, inverse * e); });
+  blocks.for_each_exponential([=](std::size_t i, auto at, Pack<T> e) RANKGRAD_INLINE { at.store(values + i, inverse * e); });
   return values;
 }
 

@@ -79,22 +79,22 @@ RANKGRAD_INLINE inline ShortSums first_round(const Problem<T>& list, T* distribu
   return result;
 }
 
-/// One list. `Plain`: no weights, no curvature.
-template <bool Plain, bool Distribution, Real T>
+/// One list. `Plain`: no weights, no curvature. `fresh`: over what stands in the sink's arrays.
+template <bool Plain, bool Distribution, bool fresh, Real T>
 Contribution<T> short_list(const Problem<T>& list, const GradientSink<T>& out) {
   using namespace simd;
   alignas(64) T e[longest_short_list<T>], distribution[Distribution ? longest_short_list<T> : 1];
   const ShortSums first =
       first_round<Plain, Distribution>(list, distribution, [&](std::size_t i, const auto&, Pack<T> power) RANKGRAD_INLINE { store(e + i, power); });
-  if (!first.valid()) return {};
-  const Sums sums = first.scaled();
-  const Factors<T> factors(list, sums, static_cast<double>(out.scale), first.target_scale);
   const Problem<T> copy = list;   // copies, which no store can change
   T *const grad = out.grad, *const hess = Plain ? nullptr : out.hess;
+  if (!first.valid()) return no_signal<fresh>(grad, hess, copy.n);
+  const Sums sums = first.scaled();
+  const Factors<T> factors(copy, sums, static_cast<double>(out.scale), first.target_scale);
   for_each_pack<T>(copy.n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    factors.add(grad, hess, i, at, load(e + i), target_at<Plain, Distribution>(copy, distribution, i, at));
+    factors.template add<fresh>(grad, hess, i, at, load(e + i), target_at<Plain, Distribution>(copy, distribution, i, at));
   });
-  return {static_cast<T>(value_of(list, sums, std::log(sums.exponentials))), true};
+  return {static_cast<T>(value_of(copy, sums, std::log(sums.exponentials))), true};
 }
 
 /// Lists of a batch whose problems the caller keeps in `list`, at most 16 of them, each short and not empty.
@@ -138,11 +138,7 @@ class ShortLists {
     const Problem<T> list = lists_[k];
     const ShortSums& firsts = firsts_[k];
     T *const grad = out_.grad + first, *const hess = !Plain && out_.hess ? out_.hess + first : nullptr;
-    if (!firsts.valid()) {
-      clear(grad, list.n);
-      if (hess) clear(hess, list.n);
-      return {};
-    }
+    if (!firsts.valid()) return no_signal<true>(grad, hess, list.n);
     const Sums sums = firsts.scaled();
     const Factors<T> factors(list, sums, static_cast<double>(out_.scale(batch_, q)), firsts.target_scale);
     const T* const distribution = distribution_of(q);

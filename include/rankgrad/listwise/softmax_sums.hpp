@@ -85,4 +85,12 @@ struct Factors {
   }
 };
 
+/// What remains to be done for a list without signal.
+template <bool fresh, Real T>
+Contribution<T> no_signal(T* grad, T* hess, std::size_t n) {
+  if (fresh) simd::clear(grad, n);
+  if (fresh && hess) simd::clear(hess, n);
+  return {};
+}
+
 }  // namespace rankgrad::listwise
