@@ -134,6 +134,29 @@ TEMPLATE_TEST_CASE("exp of what is not positive: ends and special values", "[sim
   CHECK(std::isnan(one<T>(exp_np, std::numeric_limits<T>::quiet_NaN())));
 }
 
+TEMPLATE_TEST_CASE("exp of a scaled difference: accuracy, ends and special values", "[simd][accuracy]", float, double) {
+  using T = TestType;
+  const T infinity = std::numeric_limits<T>::infinity(), most = -simd::ExpConstants<T>::lowest;
+  for (const double scale : {1.0, 1 / 0.7, 3e-5, 2e4}) {
+    const simd::ScaledExp<T> power(scale);
+    const auto exp = [&](auto d) { return power(d); };
+    double worst = 0;
+    const std::vector<T> d = points<T>(-0.998 * static_cast<double>(most) / scale, 0, 1e-30, 7), got = map(d, exp);
+    for (std::size_t i = 0; i < d.size(); ++i) {
+      const long double x = static_cast<long double>(scale) * static_cast<long double>(d[i]);
+      const double rounding = static_cast<double>(-x) * (simd::fused ? 1.05 : 2.1);   // of the constant; of the product
+      worst = std::max(worst, ulps(got[i], exact_exp(x)) - rounding);
+    }
+    CHECK(worst <= 2.5 * slack);
+    CHECK(one<T>(exp, T(0)) == T(1));
+    CHECK(one<T>(exp, -T(0)) == T(1));
+    CHECK(one<T>(exp, static_cast<T>(-0.99 * static_cast<double>(most) / scale)) >= std::numeric_limits<T>::min());
+    for (const T far : {T(1.001), T(2), T(1e3)}) CHECK(one<T>(exp, static_cast<T>(-static_cast<double>(far * most) / scale)) == T(0));
+    for (const T far : {std::numeric_limits<T>::max(), infinity}) CHECK(one<T>(exp, -far) == T(0));
+    CHECK(std::isnan(one<T>(exp, std::numeric_limits<T>::quiet_NaN())));
+  }
+}
+
 TEMPLATE_TEST_CASE("exp of anything: ends and special values", "[simd]", float, double) {
   using T = TestType;
   using C = simd::ExpConstants<T>;

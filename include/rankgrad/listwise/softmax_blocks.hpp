@@ -103,9 +103,10 @@ class Blocks {
   void visit_block(std::size_t b, std::size_t count, const Body body) const {
     if (!exponentials_) {
       const T *const scores = x_ + b, fill = top_;
-      const Pack top(fill), steep(binary<T>(scale_));
+      const Pack top(fill);
+      const simd::ScaledExp<T> power(scale_);
       return simd::for_each_pack<T>(count, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-        body(b + i, at, simd::exp2_nonpositive<T>((at.load(scores + i, fill) - top) * steep));
+        body(b + i, at, power(at.load(scores + i, fill) - top));
       });
     }
     const T* const kept = exponentials_ + b;
@@ -118,11 +119,12 @@ class Blocks {
   void add_block(std::size_t b, std::size_t count, T highest, const Target target, Sums& sums) const {
     const T* const scores = x_ + b;
     T* const kept = exponentials_ ? exponentials_ + b : nullptr;
-    const Pack top(highest), steep(binary<T>(scale_));
+    const Pack top(highest);
+    const simd::ScaledExp<T> power(scale_);
     Pack S[2] = {Pack(T(0)), Pack(T(0))}, Y[2] = {Pack(T(0)), Pack(T(0))}, td[2] = {Pack(T(0)), Pack(T(0))};
     simd::for_each_pack<T>(count, [&](std::size_t i, auto at) RANKGRAD_INLINE {
       const Pack d = at.load(scores + i, highest) - top, t = target(b + i, at);
-      const Pack e = simd::exp2_nonpositive<T>(d * steep) * at.load_ones();
+      const Pack e = power(d) * at.load_ones();
       if (kept) at.store(kept + i, e);
       S[at.slot] = S[at.slot] + e;
       Y[at.slot] = Y[at.slot] + t;

@@ -40,10 +40,11 @@ template <Real T, class Put, class Also>
 RANKGRAD_INLINE inline simd::Pack<T> sum_of_exponentials(const T* from, std::size_t n, double scale, const Put& put, const Also& also) {
   using namespace simd;
   const T top = highest(from, n);
-  const Pack<T> all(top), steep(binary<T>(scale));
+  const Pack<T> all(top);
+  const ScaledExp<T> power(scale);
   Pack<T> S[2] = {Pack<T>(T(0)), Pack<T>(T(0))};
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> d = at.load(from + i, top) - all, e = exp2_nonpositive<T>(d * steep) * at.load_ones();
+    const Pack<T> d = at.load(from + i, top) - all, e = power(d) * at.load_ones();
     put(i, at, e);
     S[at.slot] = S[at.slot] + e;
     also(i, at, d);

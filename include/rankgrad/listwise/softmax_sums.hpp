@@ -5,8 +5,7 @@
 //   dL/ds_i = (Y p_i - t_i) / tau,   p_i = e^{x_i} / S,   S = sum_j e^{x_j},   Y = sum_i t_i
 //
 // With top the highest score, S >= 1 and every term of L = Y log S - sum_i t_i d_i / tau is >= 0: nothing cancels.
-// Exponentials are powers of two, 2^y with y = d log2(e) / tau: what rounding y adds to their error, |x| u e^x, is below
-// 0.4 u of the largest.
+// The rounding of d and of 1 / tau adds to the error of an exponential, 2 |x| u e^x, which is below 0.8 u of the largest.
 //
 // Lists are read twice, for the sums and for the derivatives: short ones by listwise/softmax_short.hpp, longer ones by
 // listwise/softmax_blocks.hpp.
@@ -51,12 +50,6 @@ template <Real T>
 double value_of(const Problem<T>& list, const Sums& sums, double log_sum) {
   const double value = sums.targets * log_sum - sums.weighted * list.inverse_temperature;
   return list.mean ? value / sums.targets : value;
-}
-
-/// What d is multiplied by for e^{scale d} as a power of two.
-template <Real T>
-T binary(double scale) {
-  return static_cast<T>(1.4426950408889634074 * scale);
 }
 
 /// What the second half of every kernel multiplies by; the targets that it is given are `target_scale` too small.

@@ -104,12 +104,17 @@ T highest_lane(Pack<T> v) {
   return lane[0];
 }
 
-/// The largest of n > 0 values; the same about NaN.
+/// The largest of n > 0 values; the same about NaN. Four packs at a time: a maximum waits four cycles for the one before.
 template <class T>
 RANKGRAD_INLINE inline T highest(const T* values, std::size_t n) {
   const T first = values[0];
   Pack<T> best[2] = {Pack<T>(first), Pack<T>(first)};
-  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { best[at.slot] = max(at.load(values + i, first), best[at.slot]); });
+  std::size_t i = 0;
+  for (; i + 4 * lanes<T> <= n; i += 4 * lanes<T>) {
+    best[0] = max(max(load(values + i), load(values + i + lanes<T>)), best[0]);
+    best[1] = max(max(load(values + i + 2 * lanes<T>), load(values + i + 3 * lanes<T>)), best[1]);
+  }
+  for_each_pack<T>(n - i, [&](std::size_t j, auto at) RANKGRAD_INLINE { best[at.slot] = max(at.load(values + i + j, first), best[at.slot]); });
   return highest_lane(max(best[0], best[1]));
 }
 

@@ -45,6 +45,8 @@ inline constexpr bool fused = false;
 // xsimd 8 leaves these to the compiler's contraction of x * y + z, which is not to be had from every compiler.
 inline Pack<float> fma(Pack<float> x, Pack<float> y, Pack<float> z) { return Pack<float>(_mm512_fmadd_ps(x, y, z)); }
 inline Pack<double> fma(Pack<double> x, Pack<double> y, Pack<double> z) { return Pack<double>(_mm512_fmadd_pd(x, y, z)); }
+inline Pack<float> fms(Pack<float> x, Pack<float> y, Pack<float> z) { return Pack<float>(_mm512_fmsub_ps(x, y, z)); }
+inline Pack<double> fms(Pack<double> x, Pack<double> y, Pack<double> z) { return Pack<double>(_mm512_fmsub_pd(x, y, z)); }
 inline Pack<float> fnma(Pack<float> x, Pack<float> y, Pack<float> z) { return Pack<float>(_mm512_fnmadd_ps(x, y, z)); }
 inline Pack<double> fnma(Pack<double> x, Pack<double> y, Pack<double> z) { return Pack<double>(_mm512_fnmadd_pd(x, y, z)); }
 #endif
