@@ -134,9 +134,9 @@ TEMPLATE_TEST_CASE("exp of what is not positive: ends and special values", "[sim
   CHECK(std::isnan(one<T>(exp_np, std::numeric_limits<T>::quiet_NaN())));
 }
 
-TEMPLATE_TEST_CASE("exp of a scaled difference: accuracy, ends and special values", "[simd][accuracy]", float, double) {
+TEMPLATE_TEST_CASE("exp of a scaled difference: accuracy", "[simd][accuracy]", float, double) {
   using T = TestType;
-  const T infinity = std::numeric_limits<T>::infinity(), most = -simd::ExpConstants<T>::lowest;
+  const T most = -simd::ExpConstants<T>::lowest;
   for (const double scale : {1.0, 1 / 0.7, 3e-5, 2e4}) {
     const simd::ScaledExp<T> power(scale);
     const auto exp = [&](auto d) { return power(d); };
@@ -148,6 +148,15 @@ TEMPLATE_TEST_CASE("exp of a scaled difference: accuracy, ends and special value
       worst = std::max(worst, ulps(got[i], exact_exp(x)) - rounding);
     }
     CHECK(worst <= 2.5 * slack);
+  }
+}
+
+TEMPLATE_TEST_CASE("exp of a scaled difference: ends and special values", "[simd]", float, double) {
+  using T = TestType;
+  const T infinity = std::numeric_limits<T>::infinity(), most = -simd::ExpConstants<T>::lowest;
+  for (const double scale : {1.0, 1 / 0.7, 3e-5, 2e4}) {
+    const simd::ScaledExp<T> power(scale);
+    const auto exp = [&](auto d) { return power(d); };
     CHECK(one<T>(exp, T(0)) == T(1));
     CHECK(one<T>(exp, -T(0)) == T(1));
     CHECK(one<T>(exp, static_cast<T>(-0.99 * static_cast<double>(most) / scale)) >= std::numeric_limits<T>::min());
