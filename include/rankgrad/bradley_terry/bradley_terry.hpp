@@ -21,7 +21,9 @@ struct MarginLogistic {
   OutcomeTerm<T> operator()(Pack<T> d, const OutcomePacks<T>& o) const {
     const Pack<T> m = Pack<T>(T(margin)), mine = Pack<T>(T(own)), theirs = Pack<T>(T(other)), tie = Pack<T>(T(both)) * o.tie;
     const Pack<T> a = mine * o.first + theirs * o.second + tie, b = theirs * o.first + mine * o.second + tie;
-    const auto up = simd::softplus_sigmoid<T>(m - d), down = simd::softplus_sigmoid<T>(m + d);
+    const auto up = simd::softplus_sigmoid<T>(m - d);
+    // Without a margin one serves both: softplus(d) = softplus(-d) + d, and s(d) = 1 - s(-d), without their cancellations.
+    const auto down = margin == 0 ? simd::SoftplusSigmoid<T>{up.other_softplus, up.other, up.sigmoid, up.softplus} : simd::softplus_sigmoid<T>(m + d);
     return {a * up.softplus + b * down.softplus, b * down.sigmoid - a * up.sigmoid,
             a * (up.sigmoid * up.other) + b * (down.sigmoid * down.other), Pack<T>(T(0))};
   }
@@ -46,7 +48,7 @@ inline double sigmoid(double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x))
 /// Shapes      scores [n]; first, second, outcome [m]. See bradley_terry/comparisons.hpp.
 /// Units       nats; nats per unit of score.
 /// No signal   there is no comparison, or all weights are 0.
-/// Cost        O(m + n) time, two exps a comparison, 16 n bytes of scratch.
+/// Cost        O(m + n) time, one exp a comparison, two with a margin, 16 n bytes of scratch.
 /// Numerics    any scores whose differences are finite.
 /// Parameters  margin m >= 0, subtracted on both sides, also of the smoothed part, as the source does. label_smoothing e in
 ///             [0, 1/2]. normalize: mean over comparisons (default) or sum.

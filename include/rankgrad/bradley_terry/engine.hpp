@@ -34,33 +34,47 @@ struct OutcomeTerm {
   Pack<T> value, slope, curvature, tie_slope;
 };
 
-template <class T>
-struct OutcomeArrays {
-  T *first, *second, *tie;
+/// The outcomes of a chunk: fractions of the three, or in `first` alone the number of the one that happened. (Outcomes are as
+/// good as random: nothing here branches on them.)
+template <Real T>
+class OutcomeChunk {
+ public:
+  OutcomeChunk(bool soft, std::size_t size, Workspace& workspace)
+      : soft_(soft), first_(workspace.take<T>(size)), second_(soft ? workspace.take<T>(size) : nullptr), tie_(soft ? workspace.take<T>(size) : nullptr) {}
+
+  /// Comparisons begin .. begin + count - 1, and outcomes of no consequence for a pack past them.
+  void read(const ComparisonView<T>& view, std::size_t begin, std::size_t count) {
+    if (soft_) {
+      const T* fractions = &view.soft_outcome[3 * begin];
+      for (std::size_t k = 0; k < count; ++k) {
+        first_[k] = fractions[3 * k];
+        second_[k] = fractions[3 * k + 1];
+        tie_[k] = fractions[3 * k + 2];
+      }
+      for (T* array : {second_, tie_}) std::fill_n(array + count, simd::lanes<T>, T(0));
+    } else if (view.outcome.empty()) {
+      simd::clear(first_, count);
+    } else {
+      const Outcome* outcome = &view.outcome[begin];
+      for (std::size_t k = 0; k < count; ++k) first_[k] = static_cast<T>(static_cast<int>(outcome[k]));
+    }
+    std::fill_n(first_ + count, simd::lanes<T>, T(0));
+  }
+
+  RANKGRAD_INLINE inline OutcomePacks<T> at(std::size_t k) const {
+    using simd::load;
+    if (soft_) return {load(first_ + k), load(second_ + k), load(tie_ + k)};
+    const Pack<T> number = load(first_ + k);
+    const auto is = [&](Outcome o) RANKGRAD_INLINE { return select(number == Pack<T>(T(static_cast<int>(o))), Pack<T>(T(1)), Pack<T>(T(0))); };
+    return {is(Outcome::first), is(Outcome::second), is(Outcome::tie)};
+  }
+
+ private:
+  bool soft_;
+  T *first_, *second_, *tie_;
 };
 
-/// Without branches: outcomes are as good as random.
-template <Real T>
-void read_outcomes(const ComparisonView<T>& view, std::size_t begin, std::size_t count, const OutcomeArrays<T>& out) {
-  if (!view.soft_outcome.empty()) {
-    const T* fractions = &view.soft_outcome[3 * begin];
-    for (std::size_t k = 0; k < count; ++k) {
-      out.first[k] = fractions[3 * k];
-      out.second[k] = fractions[3 * k + 1];
-      out.tie[k] = fractions[3 * k + 2];
-    }
-    return;
-  }
-  const Outcome* outcome = view.outcome.empty() ? nullptr : &view.outcome[begin];
-  const auto fill = [&](T* array, Outcome which) {
-    for (std::size_t k = 0; k < count; ++k) array[k] = T((outcome ? outcome[k] : Outcome::first) == which);
-  };
-  fill(out.first, Outcome::first);
-  fill(out.second, Outcome::second);
-  fill(out.tie, Outcome::tie);
-}
-
-inline constexpr std::size_t chunk = 512;   // comparisons at a time: seven arrays of them stay in the first-level cache
+inline constexpr std::size_t chunk = 512;   // comparisons at a time: six arrays of them stay in the first-level cache
 
 /// Adds the tie parameter's slope, scaled as the gradient, to *tie_slope where that is given. `phi` is a copy, so that no
 /// store of the loop can be taken for a change of its parameters.
@@ -78,23 +92,21 @@ Contribution<T> sum_over_comparisons(const Phi phi, Normalize normalize, const C
   if (!(total_weight > 0)) return {};
 
   const auto frame = workspace.frame();
-  T *d = workspace.take<T>(chunk), *weight = workspace.take<T>(chunk);
-  T *won = workspace.take<T>(chunk), *lost = workspace.take<T>(chunk), *tied = workspace.take<T>(chunk);
+  T* const d = workspace.take<T>(chunk);
+  OutcomeChunk<T> outcomes(!view.soft_outcome.empty(), chunk, workspace);
   T *slope = workspace.take<T>(chunk), *curvature = workspace.take<T>(chunk);
   double* item_slope = workspace.take<double>(n, 0.0);
   double* item_curvature = out.hess ? workspace.take<double>(n, 0.0) : nullptr;
   BlockedSum<T> value, tie;
   for (std::size_t begin = 0; begin < m; begin += chunk) {
     const std::size_t count = std::min(chunk, m - begin);
-    for (std::size_t k = 0; k < count; ++k) {
-      d[k] = view.scores[view.first[begin + k]] - view.scores[view.second[begin + k]];
-      weight[k] = view.weight(begin + k);
-    }
-    read_outcomes(view, begin, count, OutcomeArrays<T>{won, lost, tied});
-    for (T* array : {d, weight, won, lost, tied}) std::fill_n(array + count, lanes<T>, T(0));   // the last pack runs past the end
+    for (std::size_t k = 0; k < count; ++k) d[k] = view.scores[view.first[begin + k]] - view.scores[view.second[begin + k]];
+    outcomes.read(view, begin, count);
+    std::fill_n(d + count, lanes<T>, T(0));   // the last pack runs past the end
     for (std::size_t k = 0; k < count; k += lanes<T>) {
-      const OutcomeTerm<T> term = phi.template operator()<T>(load(d + k), OutcomePacks<T>{load(won + k), load(lost + k), load(tied + k)});
-      const Pack<T> w = load(weight + k);
+      const OutcomeTerm<T> term = phi.template operator()<T>(load(d + k), outcomes.at(k));
+      const std::size_t left = count - k;
+      const Pack<T> w = !view.weights.empty() ? load_up_to(&view.weights[begin + k], left, T(0)) : left < lanes<T> ? Part<T>{left}.load_ones() : Pack<T>(T(1));
       value.add(w * term.value);
       tie.add(w * term.tie_slope);
       store(slope + k, w * term.slope);
