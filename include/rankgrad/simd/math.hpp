@@ -327,14 +327,24 @@ RANKGRAD_INLINE inline Pack<T> minus_abs(Pack<T> x) {
 }
 
 ///   e = exp(-|x|),  softplus = max(x, 0) + log1p(e),  sigma = (x < 0 ? e : 1) / (1 + e)
-/// NaN reaches the result through e, whatever max makes of it. The divider has the time for a second quotient. Where
+/// NaN reaches the result through e, whatever max makes of it. The other sigma needs no second division: for x < 0 it is
+/// 1 - sigma, which is at least a half, else e sigma, and one step with the exact residual e - (1 + e) e sigma. (Measured: a
+/// gain in 512-bit registers, whose divisions take twice as long, of 3 % in float and 11 % in double; a loss in others.) Where
 /// sigma falls below a power of two that e is still above, an error of e weighs twice: hence the exact exp.
 template <class T>
 RANKGRAD_INLINE inline SoftplusSigmoid<T> softplus_sigmoid(Pack<T> x) {
   const Pack<T> one(T(1)), zero(T(0));
   const Pack<T> e = detail::exp_or_zero<T, true>(minus_abs<T>(x)), both = one + e, rest = log1p_unit<T>(e);
   const auto negative = x < zero;
-  return {max(x, zero) + rest, quotient<T>(select(negative, e, one), both), quotient<T>(select(negative, one, e), both), max(-x, zero) + rest};
+  const Pack<T> sigma = quotient<T>(select(negative, e, one), both);
+  Pack<T> other;
+  if constexpr (fused && sizeof(T) * lanes<T> == 64) {
+    const Pack<T> near = e * sigma;
+    other = select(negative, one - sigma, fma(sigma, fnma(both, near, e), near));
+  } else {
+    other = quotient<T>(select(negative, one, e), both);
+  }
+  return {max(x, zero) + rest, sigma, other, max(-x, zero) + rest};
 }
 
 template <class T>
