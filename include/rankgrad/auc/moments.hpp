@@ -11,7 +11,8 @@
 #pragma once
 
 #include <rankgrad/auc/classes.hpp>
-#include <rankgrad/pairwise/min_form.hpp>
+#include <rankgrad/simd/horizontal.hpp>
+#include <rankgrad/simd/math.hpp>
 #include <rankgrad/simd/rows.hpp>
 #include <rankgrad/simd/widen.hpp>
 
@@ -223,8 +224,9 @@ template <Real T>
 Contribution<T> exponential(const ListView<T>& list, double temperature, Normalize normalize, const GradientSink<T>& out,
                             Workspace& workspace, double reach = one_scale_reach) {
   if (list.size() == 0) return {};
-  const auto [centre, radius] = pairwise::centre_and_radius(list.scores.data(), list.size());
-  if (radius / temperature <= reach) return exponential(list, centre, radius, temperature, normalize, out, workspace);
+  const simd::Range<T> range = simd::range_of(list.scores.data(), list.size());
+  const double radius = 0.5 * range.span();
+  if (radius / temperature <= reach) return exponential(list, range.centre(), radius, temperature, normalize, out, workspace);
   const auto classes = split<double>(list, temperature, workspace);
   if (!(classes.pair_weight() > 0)) return {};
   const double factor = normalize == Normalize::mean ? 1 : classes.pair_weight();

@@ -179,7 +179,7 @@ struct Cost {
 /// Are all differences of scores finite, and their squares? Not so where a score is not.
 template <Real T>
 bool moderate(const PairList<T>& pairs) {
-  const double span = 2 * centre_and_radius(pairs.scores, pairs.n).second;   // NaN or infinite then
+  const double span = simd::range_of(pairs.scores, pairs.n).span();   // infinite then
   return span * span * static_cast<double>(pairs.n) < std::numeric_limits<double>::max();
 }
 

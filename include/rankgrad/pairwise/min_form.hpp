@@ -52,35 +52,19 @@ struct ScoreFactors {
   bool denormals() const { return reach > all_normal; }
 };
 
-/// The centre of the scores and how far they are from it; infinite or NaN where a score is.
-template <Real T>
-std::pair<double, double> centre_and_radius(const T* scores, std::size_t n) {
-  using namespace simd;
-  const Pack<T> first(scores[0]);
-  Pack<T> high = first, low = first, finite(T(0));
-  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> s = at.load(scores + i, scores[0]);
-    high = larger(high, s);
-    low = select(s < low, s, low);
-    finite += s - s;
-  });
-  const double top = static_cast<double>(highest_lane(high)), bottom = -static_cast<double>(highest_lane(-low));
-  return {0.5 * top + 0.5 * bottom, 0.5 * (top - bottom) + wide_sum(finite)};
-}
-
 /// Factors of n scores, which must be padded like workspace arrays; `copy` takes them, and may be the same array. Not usable
 /// where the range condition fails.
 template <Real T>
 ScoreFactors<T> factorise(Logistic phi, const T* scores, std::size_t n, T* copy, Workspace& workspace) {
   using namespace simd;
   ScoreFactors<T> factors;
-  const auto [centre, radius] = centre_and_radius(scores, n);
-  factors.reach = phi.sigma * (radius + std::abs(phi.margin));
+  const Range<T> range = range_of(scores, n);
+  factors.reach = phi.sigma * (0.5 * range.span() + std::abs(phi.margin));
   if (!(factors.reach <= ScoreFactors<T>::farthest)) return factors;
   factors.up = workspace.take<T>(n);
   factors.down = workspace.take<T>(n);
   factors.scores = copy;
-  const Pack<double> zero(0.0), one(1.0), c(centre), sigma(phi.sigma);
+  const Pack<double> zero(0.0), one(1.0), c(range.centre()), sigma(phi.sigma);
   for (std::size_t i = 0; i < n; i += lanes<double>) {
     const Pack<double> s = load_wide(scores + i) - c, u = sigma * s;
     const Pack<double> small = exp_nonpositive<double>(-abs(u)), large = one / small;

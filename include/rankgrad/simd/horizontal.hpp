@@ -7,6 +7,8 @@
 
 #include <rankgrad/simd/pack.hpp>
 
+#include <limits>
+
 namespace rankgrad::inline RANKGRAD_ABI::simd {
 
 namespace detail {
@@ -116,6 +118,35 @@ RANKGRAD_INLINE inline T highest(const T* values, std::size_t n) {
   }
   for_each_pack<T>(n - i, [&](std::size_t j, auto at) RANKGRAD_INLINE { best[at.slot] = max(at.load(values + i + j, first), best[at.slot]); });
   return highest_lane(max(best[0], best[1]));
+}
+
+/// The lowest and the highest of some values; they say nothing where `finite` is false, as one value is not.
+template <class T>
+struct Range {
+  T low, high;
+  bool finite;
+
+  double centre() const { return 0.5 * static_cast<double>(high) + 0.5 * static_cast<double>(low); }
+  /// Infinite where a value is not finite.
+  double span() const {
+    return finite ? static_cast<double>(high) - static_cast<double>(low) : std::numeric_limits<double>::infinity();
+  }
+};
+/// Of n > 0 values. Finite or not is read from the bits of the exponents: so -ffast-math finds it too.
+template <class T>
+Range<T> range_of(const T* values, std::size_t n) {
+  using I = Pack<Bits<T>>;
+  constexpr Bits<T> exponent = sizeof(T) == 4 ? Bits<T>(0x7f800000) : Bits<T>(0x7ff0000000000000);
+  const Pack<T> first(values[0]);
+  Pack<T> low[2] = {first, first}, high[2] = {first, first};
+  Mask<Bits<T>> wild[2] = {I(0) != I(0), I(0) != I(0)};
+  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+    const Pack<T> v = at.load(values + i, values[0]);
+    low[at.slot] = min(low[at.slot], v);
+    high[at.slot] = max(high[at.slot], v);
+    wild[at.slot] = wild[at.slot] | ((bit_cast<Bits<T>>(v) & I(exponent)) == I(exponent));
+  });
+  return {-highest_lane(max(-low[0], -low[1])), highest_lane(max(high[0], high[1])), !any(wild[0] | wild[1])};
 }
 
 /// to[k] += the sum of the lanes of packs[k], k < 4.

@@ -34,27 +34,6 @@ struct Cost {
   static constexpr double node_items = 48, nodes_of_bin = 32;
 };
 
-/// The range of the scores, and whether all are finite.
-struct ScoreRange {
-  double low = 0, high = 0;
-  bool finite = true;
-};
-
-template <Real T>
-ScoreRange score_range(const T* scores, std::size_t n) {
-  using namespace simd;
-  if (n == 0) return {};
-  Pack<T> high(scores[0]), low(scores[0]), check(T(0));
-  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> s = at.load(scores + i, scores[0]);
-    high = select(s > high, s, high);
-    low = select(low > s, s, low);
-    check += s - s;   // 0, or NaN where a score is not finite
-  });
-  const T top = highest(high), bottom = -highest(-low);
-  return {static_cast<double>(bottom), static_cast<double>(top), sum(check) == T(0)};
-}
-
 /// slopes = slopes * weight * factor, weights null: all 1. The arrays are padded.
 template <Real T, class Sum>
 void multiply(Sum* sums, const T* weights, std::size_t n, double factor) {
@@ -168,11 +147,10 @@ double inside_top(const Loss& loss, const ListView<T>& list, const Grades<T>& gr
 
 /// The pairs that touch the first k ranks, for a list with few grades and finite scores that span at most 2 reach in sigma s.
 template <Real T, class Loss>
-Contribution<T> by_top(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, const ScoreRange& range, const GradientSink<T>& out,
+Contribution<T> by_top(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, double middle, const GradientSink<T>& out,
                        Workspace& workspace) {
   const std::size_t n = list.size(), top = loss.k == 0 || loss.k > n ? n : loss.k;
   const bool with_bends = out.hess != nullptr;
-  const double middle = 0.5 * (range.high + range.low);
   double gains[max_grades];
   double* by_rank = workspace.take<double>(n);
   fill_discounts(loss.discount, loss.k, by_rank, n);
@@ -242,11 +220,12 @@ Path cheapest(const Grades<T>& grades, std::size_t n, std::size_t top, double sp
 template <Real T, class Loss>
 Contribution<T> evaluate(const Loss& loss, Path path, const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) {
   const std::size_t n = list.size();
+  if (n == 0) return {};
   const auto frame = workspace.frame();
-  const ScoreRange range = score_range(list.scores.data(), n);
-  const double span = loss.sigma * (range.high - range.low);
+  const simd::Range<T> range = simd::range_of(list.scores.data(), n);
+  const double span = loss.sigma * range.span(), middle = range.centre();
   const bool near = span <= 2 * reach<T>;
-  if (!range.finite || !(span < std::numeric_limits<double>::infinity())) path = Path::engine;
+  if (!(span < std::numeric_limits<double>::infinity())) path = Path::engine;
   if (path == Path::automatic && n <= always_pairs && !(loss.k > 0 && 4 * loss.k < n)) path = near ? Path::direct : Path::engine;
   if (path == Path::top && !near) path = Path::tree;
   if (path == Path::automatic || path == Path::tree || path == Path::top) {
@@ -254,10 +233,10 @@ Contribution<T> evaluate(const Loss& loss, Path path, const ListView<T>& list, c
     const bool few = find_grades(list.labels.data(), n, grades, workspace);
     if (few && grades.count < 2) return {};
     if (path == Path::automatic) path = few ? cheapest(grades, n, loss.k, span) : Path::direct;
-    if (few && path == Path::top) return by_top(loss, list, grades, range, out, workspace);
+    if (few && path == Path::top) return by_top(loss, list, grades, middle, out, workspace);
     if (few && path == Path::tree) return by_tree(loss, list, grades, leaf_items, out, workspace);
   }
-  if (path != Path::engine && near) return by_pairs(loss, list, 0.5 * (range.high + range.low), out, workspace);
+  if (path != Path::engine && near) return by_pairs(loss, list, middle, out, workspace);
   const auto pairs = sort_by_label(list, list.labels.data(), workspace);
   const auto deltas = loss.weighting(list, pairs, workspace);
   return deltas ? comparable_pairs(loss.phi(), deltas, loss.normalize, pairs, out, workspace) : Contribution<T>{};

@@ -112,27 +112,4 @@ RANKGRAD_NOINLINE BinRange<T> bin_scores(const T* scores, std::size_t n, const S
   return {-highest_lane(max(-low[0], -low[1])), highest_lane(max(high[0], high[1]))};
 }
 
-/// The smallest and the largest score; `finite` is false where any is not.
-template <Real T>
-struct Range {
-  T low, high;
-  bool finite;
-};
-template <Real T>
-Range<T> range_of(const T* scores, std::size_t n) {
-  using namespace simd;
-  using I = Pack<Bits<T>>;
-  constexpr Bits<T> exponent = sizeof(T) == 4 ? Bits<T>(0x7f800000) : Bits<T>(0x7ff0000000000000);
-  const Pack<T> first(scores[0]);
-  Pack<T> low[2] = {first, first}, high[2] = {first, first};
-  Mask<Bits<T>> wild[2] = {I(0) != I(0), I(0) != I(0)};
-  for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> s = at.load(scores + i, scores[0]);
-    low[at.slot] = min(low[at.slot], s);
-    high[at.slot] = max(high[at.slot], s);
-    wild[at.slot] = wild[at.slot] | ((bit_cast<Bits<T>>(s) & I(exponent)) == I(exponent));
-  });
-  return {-highest_lane(max(-low[0], -low[1])), highest_lane(max(high[0], high[1])), !any(wild[0] | wild[1])};
-}
-
 }  // namespace rankgrad::pairwise::near_linear

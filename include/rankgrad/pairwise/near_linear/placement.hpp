@@ -23,7 +23,7 @@ template <Real T>
 std::optional<Placement<T>> place_on_grid(const T* scores, std::size_t n, double sigma) {
   const Scaling<T> scaling(sigma);
   if (n == 0 || !scaling.usable()) return {};
-  const Range<T> range = range_of(scores, n);
+  const simd::Range<T> range = simd::range_of(scores, n);
   Grid<T> grid{scaling, Terms::exact, T(0), {}};
   if (!range.finite || !scaling.terms_for(std::max(-range.low, range.high), grid.terms)) return {};
   const T ends[2] = {range.low, range.high};
