@@ -11,6 +11,7 @@
 // that of the last item of the bin has been taken off.
 #pragma once
 
+#include <rankgrad/core/partition_point.hpp>
 #include <rankgrad/pairwise/lambda_tree/runs.hpp>
 #include <rankgrad/simd/ranking.hpp>
 #include <rankgrad/simd/widen.hpp>
@@ -44,13 +45,7 @@ std::size_t first_outside(std::size_t begin, std::size_t end, Inside inside) {
     low += step;
     step *= 2;
   }
-  std::size_t high = std::min(end, low + step);
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    if (inside(middle)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return partition_point(low, std::min(end, low + step), inside);
 }
 
 /// body(chain, number, begin, end) for every bin that holds items: the first score of its chain, its number in the chain,

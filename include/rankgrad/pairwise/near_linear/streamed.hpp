@@ -12,6 +12,7 @@
 // needs no way down.
 #pragma once
 
+#include <rankgrad/core/partition_point.hpp>
 #include <rankgrad/pairwise/near_linear/evaluate.hpp>
 #include <rankgrad/pairwise/near_linear/placement.hpp>
 
@@ -136,16 +137,6 @@ class Stretches {
     bin_scores(items_.scores + item(i), 1, grid_.scaling, grid_.terms, T(0), u, bin);
     return bin[0];
   }
-  /// The first of low .. high - 1 that is not `before`.
-  template <class Before>
-  static std::size_t first_not(std::size_t low, std::size_t high, const Before& before) {
-    while (low < high) {
-      const std::size_t middle = low + (high - low) / 2;
-      if (before(middle)) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
   /// The items of stretch k and of those next to it that the sweeps have not left behind, by the sweeps' own comparison: far
   /// from 0 the numbers of bins have gaps in T, and a bin plus R is not where it seems.
   std::pair<std::size_t, std::size_t> neighbours(std::size_t k) const {
@@ -153,8 +144,8 @@ class Stretches {
     constexpr double reach = Order<T>::R;
     const auto bin = [&](std::size_t i) { return static_cast<double>(bin_at(i)); };
     std::size_t from = 0, to = end;
-    if (own > 0) from = first_not(0, own, [&, last = bin(own - 1)](std::size_t i) { return last - bin(i) > reach; });
-    if (end < items_.n) to = first_not(end, items_.n, [&, first = bin(end)](std::size_t i) { return !(bin(i) - first > reach); });
+    if (own > 0) from = partition_point(0, own, [&, last = bin(own - 1)](std::size_t i) { return last - bin(i) > reach; });
+    if (end < items_.n) to = partition_point(end, items_.n, [&, first = bin(end)](std::size_t i) { return !(bin(i) - first > reach); });
     return {from, to};
   }
 
