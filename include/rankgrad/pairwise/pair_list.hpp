@@ -74,10 +74,9 @@ template <Real T>
 bool take_out_grades(const T* labels, const T* scores, std::size_t n, PairList<T>& pairs) {
   using namespace simd;
   constexpr unsigned grades = 8;
-  const auto lanes_of = [n](std::size_t i) { return n - i < lanes<T> ? (1u << (n - i)) - 1 : ~0u; };
   const auto equal_to = [&](std::size_t i, T grade) {
     const Pack<T> y = load_up_to(labels + i, n - i, T(0));
-    return lane_bits<T>(y == Pack<T>(grade)) & lanes_of(i);
+    return lane_bits<T>(y == Pack<T>(grade)) & first_bits<T>(n - i);
   };
   std::size_t count = 0;
   for (unsigned g = grades; g-- > 0;) {
