@@ -10,6 +10,7 @@
 #include <rankgrad/core/check_lists.hpp>
 #include <rankgrad/core/concepts.hpp>
 #include <rankgrad/core/validate.hpp>
+#include <rankgrad/metric/gain_discount.hpp>
 #include <rankgrad/simd/ranking.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
@@ -47,9 +48,6 @@ struct Judged {
 };
 
 namespace metric {
-
-/// How many ranks count: k, or all of n where k is 0 or beyond.
-constexpr std::size_t cut_off(std::size_t k, std::size_t n) { return k == 0 || k > n ? n : k; }
 
 /// The first score that is NaN, or null. A rank metric of such a list has no meaning: it returns that NaN. Infinite
 /// scores have their place in the order.

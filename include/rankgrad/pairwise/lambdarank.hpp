@@ -71,7 +71,7 @@ struct LambdaRank {
   /// The pair weights for a list sorted by label; gains are null where the list has no positive ideal DCG.
   template <Real T>
   pairwise::DeltaNdcg<T> weighting(const ListView<T>& list, const pairwise::PairList<T>& pairs, Workspace& workspace) const {
-    const std::size_t n = pairs.n, top = k == 0 || k > n ? n : k;
+    const std::size_t n = pairs.n, top = metric::cut_off(k, n);
     T* by_rank = workspace.take<T>(n);
     fill_discounts(discount, k, by_rank, n);
     const double shift = gain_shift(gain, n ? static_cast<double>(pairs.labels[0]) : 0);

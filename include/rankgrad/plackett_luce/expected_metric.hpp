@@ -53,7 +53,7 @@ class ExpectedMetric {
  public:
   template <Real T>
   ExpectedMetric(const ListView<T>& list, const MetricOptions& options, Workspace& workspace)
-      : n_(list.size()), places_(options.k == 0 || options.k > n_ ? n_ : options.k),
+      : n_(list.size()), places_(metric::cut_off(options.k, n_)),
         first_only_(options.metric == TargetMetric::reciprocal_rank) {
     rewards_ = workspace.take<double>(n_);
     discounts_ = workspace.take<double>(n_);

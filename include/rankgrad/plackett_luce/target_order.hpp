@@ -90,8 +90,8 @@ WeightedTarget order_target(const ListView<T>& list, const TargetOptions& option
 
   double* place = workspace.take<double>(n);
   options.position_weight.fill(place, n);
-  if (options.k != 0 && options.k < n) std::fill(place + options.k, place + n, 0.0);
-  const std::size_t counted = options.k == 0 || options.k >= n ? n : options.k;
+  const std::size_t counted = metric::cut_off(options.k, n);
+  std::fill(place + counted, place + n, 0.0);
   const bool uniform = options.position_weight.form == PositionWeight::Form::uniform;
   if (list.weights.empty() && (!target.starts || (uniform && counted == n)))   // c = w
     return {target, order, place, place, sum_of(place, n), uniform ? counted : 0};

@@ -149,7 +149,7 @@ double inside_top(const Loss& loss, const ListView<T>& list, const Grades<T>& gr
 template <Real T, class Loss>
 Contribution<T> by_top(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, double middle, const GradientSink<T>& out,
                        Workspace& workspace) {
-  const std::size_t n = list.size(), top = loss.k == 0 || loss.k > n ? n : loss.k;
+  const std::size_t n = list.size(), top = metric::cut_off(loss.k, n);
   const bool with_bends = out.hess != nullptr;
   double gains[max_grades];
   double* by_rank = workspace.take<double>(n);
@@ -209,7 +209,7 @@ Path cheapest(const Grades<T>& grades, std::size_t n, std::size_t top, double sp
   const double items = static_cast<double>(n), bins = std::min(items, span / 2 + 1);
   const bool near = span <= 2 * reach<T>;
   const double by_pair = pairs * (near ? Cost<T>::pair_direct : Cost<T>::pair_engine);
-  const double rows = static_cast<double>(top == 0 ? n : std::min(top, n)), by_top = rows * items * Cost<T>::pair_top;
+  const double rows = static_cast<double>(metric::cut_off(top, n)), by_top = rows * items * Cost<T>::pair_top;
   const double nodes = std::min(items / Cost<T>::node_items, bins * Cost<T>::nodes_of_bin);
   const double by_tree = items * Cost<T>::item_tree + static_cast<double>(grades.count) * (bins * Cost<T>::bin_tree + nodes * Cost<T>::run_tree);
   if (top != 0 && near && by_top <= by_pair && by_top <= by_tree) return Path::top;
