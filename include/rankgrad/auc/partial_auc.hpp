@@ -5,6 +5,7 @@
 #pragma once
 
 #include <rankgrad/auc/mann_whitney.hpp>
+#include <rankgrad/core/mask.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
@@ -112,14 +113,7 @@ struct PartialAuc {
     const auto frame = workspace.frame();
     std::uint32_t* kept = workspace.take<std::uint32_t>(n);
     const ListView<T> inside = auc::select(list, auc::RocRegion{min_fpr, max_fpr, min_tpr}, kept, workspace);
-    const std::size_t m = inside.size();
-    const GradientSink<T> inner{workspace.take<T>(m, T(0)), out.hess ? workspace.take<T>(m, T(0)) : nullptr, out.scale};
-    const Contribution<T> result = pairs().value_and_gradient(inside, inner, workspace);
-    for (std::size_t r = 0; r < m; ++r) {
-      out.grad[kept[r]] += inner.grad[r];
-      if (out.hess) out.hess[kept[r]] += inner.hess[r];
-    }
-    return result;
+    return evaluate_part(pairs(), inside, kept, out, workspace);
   }
 };
 

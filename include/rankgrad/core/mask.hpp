@@ -21,21 +21,29 @@ ListView<T> compacted(const ListView<T>& list, std::uint32_t* kept, Workspace& w
   return {gather(list.scores), gather(list.labels), gather(list.weights), {}, gather(list.easiness), list.index};
 }
 
-/// Runs a loss on a list that may have a mask. Masked items get no gradient and no curvature.
+/// Runs a loss on some items of a list: item i of `part` stands at kept[i] there. The others get no gradient and no curvature.
 template <Real T, Loss<T> L>
-RANKGRAD_INLINE inline Contribution<T> evaluate_unmasked(const L& loss, const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) {
-  if (list.mask.empty()) return loss.value_and_gradient(list, out, workspace);
+Contribution<T> evaluate_part(const L& loss, const ListView<T>& part, const std::uint32_t* kept, const GradientSink<T>& out,
+                              Workspace& workspace) {
   const auto frame = workspace.frame();
-  std::uint32_t* kept = workspace.take<std::uint32_t>(list.size());
-  const ListView<T> present = compacted(list, kept, workspace);
-  const std::size_t n = present.size();
-  GradientSink<T> inner{workspace.take<T>(n, T(0)), out.hess ? workspace.take<T>(n, T(0)) : nullptr, out.scale};
-  const Contribution<T> result = loss.value_and_gradient(present, inner, workspace);
+  const std::size_t n = part.size();
+  const GradientSink<T> inner{workspace.take<T>(n, T(0)), out.hess ? workspace.take<T>(n, T(0)) : nullptr, out.scale};
+  const Contribution<T> result = loss.value_and_gradient(part, inner, workspace);
   for (std::size_t i = 0; i < n; ++i) {
     out.grad[kept[i]] += inner.grad[i];
     if (out.hess) out.hess[kept[i]] += inner.hess[i];
   }
   return result;
+}
+
+/// Runs a loss on a list that may have a mask.
+template <Real T, Loss<T> L>
+RANKGRAD_INLINE inline Contribution<T> evaluate_unmasked(const L& loss, const ListView<T>& list, const GradientSink<T>& out,
+                                                         Workspace& workspace) {
+  if (list.mask.empty()) return loss.value_and_gradient(list, out, workspace);
+  const auto frame = workspace.frame();
+  std::uint32_t* kept = workspace.take<std::uint32_t>(list.size());
+  return evaluate_part(loss, compacted(list, kept, workspace), kept, out, workspace);
 }
 
 /// The same for a metric.
