@@ -40,7 +40,7 @@ Row<T> row_value(const Phi& phi, T score, const ScoreClass<T>& negatives, double
   for (std::size_t k = 0; k < negatives.n; k += lanes<T>) {
     const Pack<T> l = phi.template operator()<T>(v - load(negatives.scores + k)).value;
     store(losses + k, l);
-    best = select(l > best, l, best);
+    best = larger(best, l);
   }
   const T top = highest(best);
   const Pack<T> highest_loss = Pack<T>(top), steep = Pack<T>(static_cast<T>(1 / lambda)), one = Pack<T>(T(1));
@@ -92,7 +92,7 @@ void row_derivatives(const Phi& phi, const KlDro& dro, std::size_t i, const Row<
     const Pack<T> q = load(negatives.weights + k) * exp_nonpositive<T>(select(gap > zero, zero, gap) * steep) * inverse_sum;
     const Pack<T> slope = q * l.slope;
     slopes.add(slope);
-    accumulate(columns.slope + k, outer * slope);
+    accumulate(columns.slope + k, -outer * slope);
     if constexpr (WithCurvature) {
       squares.add(slope * l.slope);
       bends.add(q * l.curvature);
@@ -123,11 +123,9 @@ double kl_dro(const Phi& phi, const KlDro& dro, const Classes<T>& classes, Works
   for (std::size_t i = 0; i < P;) {
     for (const std::size_t end = std::min(P, i + rows_per_flush); i < end; ++i)
       row_derivatives<WithCurvature>(phi, dro, i, rows[i], classes, columns);
-    for (std::size_t k = 0; k < N; ++k) {
-      classes.negative.slope[k] -= static_cast<double>(std::exchange(columns.slope[k], T(0)));
-      classes.negative.curvature[k] += static_cast<double>(std::exchange(columns.curvature[k], T(0)));
-      columns.wide_square[k] += static_cast<double>(std::exchange(columns.square[k], T(0)));
-    }
+    simd::move_sums(columns.slope, N, classes.negative.slope);
+    simd::move_sums(columns.curvature, N, classes.negative.curvature);
+    simd::move_sums(columns.square, N, columns.wide_square);
   }
   if constexpr (WithCurvature)   // the variance over i of dL_i/dx_k, which only the two-way form has
     for (std::size_t k = 0; k < N; ++k) {

@@ -168,7 +168,7 @@ double all_rank_rows(const Pair& pair, const Phi& phi, std::size_t n, const Coun
       value += several ? rank_rows<together>(pair, phi, n, counted, i, sums, bells) : rank_rows<1>(pair, phi, n, counted, i, sums, bells);
       i += several ? together : 1;
     }
-    for (std::size_t k = 0; k < n; ++k) sums.columns[k] += static_cast<double>(std::exchange(sums.column[k], T(0)));
+    simd::move_sums(sums.column, n, sums.columns);
   }
   return value;
 }

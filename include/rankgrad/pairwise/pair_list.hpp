@@ -12,8 +12,6 @@
 #include <rankgrad/simd/ranking.hpp>
 #include <rankgrad/simd/rows.hpp>
 
-#include <utility>
-
 namespace rankgrad::inline RANKGRAD_ABI::pairwise {
 
 using simd::Pack;
@@ -132,9 +130,8 @@ struct PairSums {
     curvature = workspace.take<double>(n, 0.0);
   }
   void move_columns(std::size_t begin, std::size_t end) const {
-    for (std::size_t j = begin; j < end; ++j) slope[j] += static_cast<double>(std::exchange(column_slope[j], T(0)));
-    if (!curvature) return;
-    for (std::size_t j = begin; j < end; ++j) curvature[j] += static_cast<double>(std::exchange(column_curvature[j], T(0)));
+    simd::move_sums(column_slope + begin, end - begin, slope + begin);
+    if (curvature) simd::move_sums(column_curvature + begin, end - begin, curvature + begin);
   }
 };
 

@@ -40,6 +40,15 @@ class BlockedSum {
   std::size_t steps_ = 0;
 };
 
+/// wide[i] += sums[i] and sums[i] = 0, i < n: sums of columns in T on their way to double, in time as above.
+template <class T>
+void move_sums(T* sums, std::size_t n, double* wide) {
+  for (std::size_t i = 0; i < n; ++i) {
+    wide[i] += static_cast<double>(sums[i]);
+    sums[i] = T(0);
+  }
+}
+
 /// The larger of a running maximum and new values; NaN among these is skipped.
 template <class T>
 RANKGRAD_INLINE inline Pack<T> larger(Pack<T> best, Pack<T> v) {

@@ -85,8 +85,7 @@ struct Anchors {
     }
   }
   void flush(double* const* sums, std::size_t n) {
-    for (int k = 0; k < 2; ++k)
-      for (std::size_t j = 0; j < n; ++j) sums[k][j] += static_cast<double>(std::exchange(part[k][j], T(0)));
+    for (int k = 0; k < 2; ++k) simd::move_sums(part[k], n, sums[k]);
   }
 };
 

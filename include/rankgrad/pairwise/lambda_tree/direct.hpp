@@ -124,10 +124,8 @@ double direct_pairs(const Direct<T>& a) {
   double loss = 0;
   std::size_t flushed_at = 0;
   const auto flush = [&] {
-    for (std::size_t j = 0; j < a.n; ++j) {
-      a.row_slopes[j] += static_cast<double>(std::exchange(a.slopes[j], T(0)));
-      if constexpr (with_bends) a.row_bends[j] += static_cast<double>(std::exchange(a.bends[j], T(0)));
-    }
+    simd::move_sums(a.slopes, a.n, a.row_slopes);
+    if constexpr (with_bends) simd::move_sums(a.bends, a.n, a.row_bends);
   };
   for (std::size_t i = 0; i < a.n;) {
     std::size_t worse = i;

@@ -183,10 +183,8 @@ Contribution<T> by_top(const Loss& loss, const ListView<T>& list, const Grades<T
     for (const std::size_t stop = std::min(top, r + direct_rows_per_flush); r < stop; ++r) {
       value += with_bends ? top_row<true>(columns, rows[r]) : top_row<false>(columns, rows[r]);
     }
-    for (std::size_t i = 0; i < n; ++i) {
-      slopes[i] += static_cast<double>(std::exchange(columns.slopes[i], T(0)));
-      if (with_bends) bends[i] += static_cast<double>(std::exchange(columns.bends[i], T(0)));
-    }
+    simd::move_sums(columns.slopes, n, slopes);
+    if (with_bends) simd::move_sums(columns.bends, n, bends);
   }
   for (std::size_t r = 0; r < top; ++r) {   // what a top item took as a column is not its own
     slopes[order[r]] = rows[r].slope;
