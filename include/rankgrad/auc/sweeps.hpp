@@ -26,8 +26,11 @@
 #include <rankgrad/auc/hinge_scan.hpp>
 #include <rankgrad/core/validate.hpp>
 #include <rankgrad/simd/compress.hpp>
+#include <rankgrad/simd/horizontal.hpp>
 #include <rankgrad/simd/ranking.hpp>
 #include <rankgrad/simd/rows.hpp>
+
+#include <limits>
 
 namespace rankgrad::inline RANKGRAD_ABI::auc {
 
@@ -207,13 +210,10 @@ Contribution<T> hinge_sweep(const ListView<T>& list, double margin, double tempe
   const double shift = margin * temperature;
   const HingeItems<T> all = hinge_items(list, shift, workspace);
   if (!(all.positive_weight * all.negative_weight > 0)) return {};
-  simd::Pack<T> poison(T(0));   // NaN, if any score is NaN or infinite, wherever the sort has put it
-  simd::for_each_pack<T>(list.size(), [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const simd::Pack<T> s = at.load(list.scores.data() + i, T(0));
-    poison += s - s;
-  });
   const double pairs = normalize == Normalize::mean ? all.positive_weight * all.negative_weight : 1;
-  const double factor = 1 / pairs + simd::wide_sum(poison), by_score = factor * static_cast<double>(out.scale) / temperature;
+  // NaN, if any score is NaN or infinite, wherever the sort has put it.
+  const bool finite = simd::range_of(list.scores.data(), list.size()).finite;
+  const double factor = finite ? 1 / pairs : std::numeric_limits<double>::quiet_NaN(), by_score = factor * static_cast<double>(out.scale) / temperature;
 
   const std::size_t p = all.positives, q = all.n - p;
   if (path == HingePath::automatic) path = p * q <= hinge_pairs_per_item<Squared> * all.n ? HingePath::pairs : HingePath::sweep;

@@ -29,6 +29,7 @@
 
 #include <rankgrad/core/workspace.hpp>
 #include <rankgrad/plackett_luce/running_sums.hpp>
+#include <rankgrad/simd/horizontal.hpp>
 
 #include <cstdint>
 
@@ -68,14 +69,9 @@ class Scan {
  public:
   Scan(const Target& target, Workspace& workspace) : target_(target), workspace_(workspace), n_(target.n) {
     exponentials_ = workspace.take<double>(n_);
-    Pack top(target.scores[0]), bottom(target.scores[0]);
-    simd::for_each_pack<double>(n_, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-      const Pack s = at.load(target.scores + i, target.scores[0]);
-      top = simd::select(s > top, s, top);
-      bottom = simd::select(s < bottom, s, bottom);
-    });
-    highest_ = simd::highest(top);
-    narrow_ = highest_ + simd::highest(Pack(-bottom)) <= 100;   // NaN: false
+    const simd::Range<double> range = simd::range_of(target.scores, n_);
+    highest_ = range.high;
+    narrow_ = range.span() <= 100;   // false where a score is not finite
     narrow_ ? prepare_narrow() : prepare_wide();
   }
 
