@@ -20,9 +20,7 @@ namespace rankgrad::inline RANKGRAD_ABI {
 /// By the bits, so that it also works under -ffast-math.
 template <Real T>
 constexpr bool is_finite(T x) noexcept {
-  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  constexpr Bits exponent = sizeof(T) == 4 ? Bits{0x7f800000u} : static_cast<Bits>(0x7ff0000000000000ull);
-  return (std::bit_cast<Bits>(x) & exponent) != exponent;
+  return (std::bit_cast<simd::Bits<T>>(x) & simd::exponent_bits<T>) != simd::exponent_bits<T>;
 }
 
 namespace detail {

@@ -136,7 +136,7 @@ struct Range {
 template <class T>
 Range<T> range_of(const T* values, std::size_t n) {
   using I = Pack<Bits<T>>;
-  constexpr Bits<T> exponent = sizeof(T) == 4 ? Bits<T>(0x7f800000) : Bits<T>(0x7ff0000000000000);
+  const I exponent(exponent_bits<T>);
   const Pack<T> first(values[0]);
   Pack<T> low[2] = {first, first}, high[2] = {first, first};
   Mask<Bits<T>> wild[2] = {I(0) != I(0), I(0) != I(0)};
@@ -144,7 +144,7 @@ Range<T> range_of(const T* values, std::size_t n) {
     const Pack<T> v = at.load(values + i, values[0]);
     low[at.slot] = min(low[at.slot], v);
     high[at.slot] = max(high[at.slot], v);
-    wild[at.slot] = wild[at.slot] | ((bit_cast<Bits<T>>(v) & I(exponent)) == I(exponent));
+    wild[at.slot] = wild[at.slot] | ((bit_cast<Bits<T>>(v) & exponent) == exponent);
   });
   return {-highest_lane(max(-low[0], -low[1])), highest_lane(max(high[0], high[1])), !any(wild[0] | wild[1])};
 }

@@ -24,6 +24,9 @@ template <class T>
 inline constexpr std::size_t lanes = Pack<T>::size;
 template <class T>
 using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+/// Those of the exponent: all set in NaN and infinity, and in them alone.
+template <class T>
+inline constexpr Bits<T> exponent_bits = sizeof(T) == 4 ? Bits<T>(0x7f800000) : Bits<T>(0x7ff0000000000000);
 
 using xsimd::abs;
 using xsimd::any;
