@@ -73,9 +73,9 @@ void gather_target(Target& target, const ListView<T>& list, double inverse_tempe
 template <Real T>
 WeightedTarget order_target(const ListView<T>& list, const TargetOptions& options, Workspace& workspace) {
   const std::size_t n = list.size();
-  constexpr std::size_t worth_counting = 16, most_grades = 32;
+  constexpr std::size_t worth_counting = 16;
   std::uint32_t* order = workspace.take<std::uint32_t>(n);
-  std::uint32_t* starts = workspace.take<std::uint32_t>(std::max(n, most_grades) + 1);
+  std::uint32_t* starts = workspace.take<std::uint32_t>(std::max(n, simd::most_grades) + 1);
   const bool shuffled = options.ties == TargetTies::shuffled;
   const std::size_t grades = shuffled || n < worth_counting ? 0 : simd::order_by_grade(list.labels.data(), n, order, starts);
   if (grades == 0) {

@@ -15,6 +15,9 @@ enum class Target {
   single         ///< one class: every item with every item
 };
 
+/// Lists with a wider range of grades are left to the pairs.
+inline constexpr std::size_t most_classes = 32;
+
 /// Scores are worked on in pieces of this many: a piece's moments are summed on their own and the pieces added in
 /// order, so that whoever computes the pieces, the bits are the same.
 inline constexpr std::size_t piece_size = 16384;

@@ -27,7 +27,7 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
 
-/// Labels as classes 0 .. classes - 1; classes = 0 where they are not whole numbers within 32 of each other.
+/// Labels as classes 0 .. classes - 1; classes = 0 where they are not whole numbers within most_classes of each other.
 template <Real T>
 struct Classes {
   std::size_t classes = 0;
@@ -60,7 +60,7 @@ Classes<T> classes_of(const T* labels, std::size_t n, Target target) {
     broken = broken | (round_to_even<T>(y) != y);
   });
   const T lowest = -highest_lane(-low), span = highest_lane(high) - lowest;
-  if (any(broken) || !(span < T(32)) || !(lowest > T(-0x1p20f)) || !(lowest < T(0x1p20f))) return {};
+  if (any(broken) || !(span < T(most_classes)) || !(lowest > T(-0x1p20f)) || !(lowest < T(0x1p20f))) return {};
   const double classes = static_cast<double>(span) + 1, items = static_cast<double>(n);
   return {static_cast<std::size_t>(classes), lowest, 0.5 * items * items * (1 - 1 / classes)};
 }

@@ -164,9 +164,9 @@ class Stretches {
         put(i, c, to);
       }
     } else {
-      std::size_t next[34] = {};
+      std::size_t next[most_classes + 2] = {};
       for (std::size_t i = 0; i < n_; ++i) ++next[grade_of(i) + 2];
-      for (std::size_t c = 2; c < 34; ++c) next[c] += next[c - 1];
+      for (std::size_t c = 2; c < most_classes + 2; ++c) next[c] += next[c - 1];
       for (std::size_t i = 0; i < n_; ++i) {
         const std::size_t c = grade_of(i);
         put(i, c, next[c + 1]++);
