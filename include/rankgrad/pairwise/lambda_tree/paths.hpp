@@ -68,6 +68,13 @@ Contribution<T> by_tree(const Loss& loss, const ListView<T>& list, const Grades<
   return {static_cast<T>(factor * value), true};
 }
 
+/// x as a T, and what rounding took.
+template <Real T>
+void split(double x, T& rounded, T& rest) {
+  rounded = static_cast<T>(x);
+  rest = static_cast<T>(x - static_cast<double>(rounded));
+}
+
 /// Pair by pair, for a list with finite scores that span at most 2 reach in sigma s.
 template <Real T, class Loss>
 Contribution<T> by_pairs(const Loss& loss, const ListView<T>& list, double middle, const GradientSink<T>& out, Workspace& workspace) {
@@ -97,23 +104,14 @@ Contribution<T> by_pairs(const Loss& loss, const ListView<T>& list, double middl
   T *rest = workspace.take<T>(n, T(0)), *finer = workspace.take<T>(n, T(0));
   for (std::size_t i = 0; i < n; ++i) {
     const double t = loss.sigma * (static_cast<double>(pairs.scores[i]) - middle), d = by_rank[position[pairs.order[i]]];
-    a.places[i] = static_cast<T>(t);
-    rest[i] = static_cast<T>(t - static_cast<double>(a.places[i]));
-    a.discounts[i] = static_cast<T>(d);
-    finer[i] = static_cast<T>(d - static_cast<double>(a.discounts[i]));
+    split(t, a.places[i], rest[i]);
+    split(d, a.discounts[i], finer[i]);
   }
   fill_exponentials(a, rest);
   a.finer = finer;
   const double value = direct_pairs<sizeof(T) == 4>(a), factor = loss.normalize == Normalize::mean ? 1 / total_weight : 1;
   scatter(pairs.order, a.row_slopes, a.row_bends, static_cast<const T*>(a.weights), n, factor * loss.sigma, factor * loss.sigma * loss.sigma, out);
   return {static_cast<T>(factor * value), true};
-}
-
-/// Writes place, e^place and what rounding takes from the place of one score.
-template <Real T>
-void place_of(double t, T& place, T& rest) {
-  place = static_cast<T>(t);
-  rest = static_cast<T>(t - static_cast<double>(place));
 }
 
 /// The first k ranks among themselves, pair by pair. `order`: items by rank. Adds to rows; returns the loss.
@@ -129,8 +127,8 @@ double inside_top(const Loss& loss, const ListView<T>& list, const Grades<T>& gr
     for (std::size_t r = 0; r < top; ++r) {
       if (grades.of_item[order[r]] != g) continue;
       rank[z] = static_cast<std::uint32_t>(r);
-      place_of(loss.sigma * (static_cast<double>(list.scores[order[r]]) - middle), a.places[z], rest[z]);
-      place_of(by_rank[r], a.discounts[z], finer[z]);
+      split(loss.sigma * (static_cast<double>(list.scores[order[r]]) - middle), a.places[z], rest[z]);
+      split(by_rank[r], a.discounts[z], finer[z]);
       a.gains[z] = static_cast<T>(gains[g]);
       if (a.weights) a.weights[z] = list.weights[order[r]];
       ++z;
