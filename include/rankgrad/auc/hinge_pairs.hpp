@@ -22,11 +22,13 @@ struct HingeClass {
   const std::uint32_t* items = nullptr;   ///< with the flag of simd::FlaggedItems or without
   const T* place = nullptr;
   T *score = nullptr, *weight = nullptr;
-  double *count = nullptr, *shortfall = nullptr, *square = nullptr;   ///< sums over active pairs of the other's weight times 1, v, v^2
+  /// Sums over active pairs of the other's weight times 1, v, v^2.
+  double *count = nullptr, *shortfall = nullptr, *square = nullptr;
 };
 
 template <Real T>
-HingeClass<T> hinge_class(const ListView<T>& list, const std::uint32_t* items, const T* place, std::size_t n, Workspace& workspace) {
+HingeClass<T> hinge_class(const ListView<T>& list, const std::uint32_t* items, const T* place, std::size_t n,
+                          Workspace& workspace) {
   const std::size_t room = n + 2 * simd::lanes<T>;
   HingeClass<T> part{n, items, place, workspace.take<T>(room), workspace.take<T>(room), workspace.take<double>(room, 0.0),
                      workspace.take<double>(room, 0.0), workspace.take<double>(room, 0.0)};

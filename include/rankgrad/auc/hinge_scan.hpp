@@ -55,7 +55,8 @@ class HingeScan {
     Sums total;
     for (std::size_t r = 0; r < rows; ++r) {
       const Pack f = simd::load_wide(block.negative + r * lanes), w = simd::load_wide(block.weight + r * lanes);
-      const Pack u = (simd::load_wide(block.score + r * lanes) - centre_ - (shift_ - shift_ * f)) * inverse_temperature_, wb = w * f, wa = w - wb;
+      const Pack u = (simd::load_wide(block.score + r * lanes) - centre_ - (shift_ - shift_ * f)) * inverse_temperature_,
+                 wb = w * f, wa = w - wb;
       simd::store(position + r * lanes, u);
       simd::store(a + r * lanes, wa);
       simd::store(b + r * lanes, wb);

@@ -78,7 +78,8 @@ struct Columns {
 };
 
 template <bool WithCurvature, Real T, class Phi>
-void row_derivatives(const Phi& phi, const KlDro& dro, std::size_t i, const Row<T>& row, const Classes<T>& classes, const Columns<T>& columns) {
+void row_derivatives(const Phi& phi, const KlDro& dro, std::size_t i, const Row<T>& row, const Classes<T>& classes,
+                     const Columns<T>& columns) {
   using namespace simd;
   const auto all = [](double x) { return Pack<T>(static_cast<T>(x)); };
   const ScoreClass<T>& negatives = classes.negative;
@@ -104,7 +105,8 @@ void row_derivatives(const Phi& phi, const KlDro& dro, std::size_t i, const Row<
   classes.positive.slope[i] = row.outer * slope;
   if constexpr (WithCurvature) {
     const double spread = std::max(squares.total() - slope * slope, 0.0);
-    classes.positive.curvature[i] = row.outer * (bends.total() + spread / dro.lambda + dro.inverse_mu * (1 - row.outer) * slope * slope);
+    classes.positive.curvature[i] =
+        row.outer * (bends.total() + spread / dro.lambda + dro.inverse_mu * (1 - row.outer) * slope * slope);
   }
 }
 
@@ -119,7 +121,8 @@ double kl_dro(const Phi& phi, const KlDro& dro, const Classes<T>& classes, Works
   for (std::size_t i = 0; i < P; ++i) rows[i] = row_value(phi, classes.positive.scores[i], classes.negative, dro.lambda, losses);
   const double value = combine_rows(dro, classes.positive, rows);
 
-  const Columns<T> columns{workspace.take<T>(N, T(0)), workspace.take<T>(N, T(0)), workspace.take<T>(N, T(0)), workspace.take<double>(N, 0.0)};
+  const Columns<T> columns{workspace.take<T>(N, T(0)), workspace.take<T>(N, T(0)), workspace.take<T>(N, T(0)),
+                           workspace.take<double>(N, 0.0)};
   for (std::size_t i = 0; i < P;) {
     for (const std::size_t end = std::min(P, i + rows_per_flush); i < end; ++i)
       row_derivatives<WithCurvature>(phi, dro, i, rows[i], classes, columns);

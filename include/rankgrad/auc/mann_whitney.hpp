@@ -34,7 +34,8 @@ enum class Surrogate {
 /// Shapes      scores, labels [n]; weights [n] or empty, multiply pairs from both sides.
 /// Units       logistic: nats. Of the score enters only its quotient with tau.
 /// No signal   no positive or no negative of positive weight.
-/// Cost        logistic: O(n) (pairwise/near_linear), short lists pair by pair. hinge, squared_hinge: O(n log n). square, exponential: O(n).
+/// Cost        logistic: O(n) (pairwise/near_linear), short lists pair by pair. hinge, squared_hinge: O(n log n).
+///             square, exponential: O(n).
 /// Numerics    offsets common to all scores cost no digits. exponential: value and each derivative overflow only where
 ///             the true numbers do. A pair exactly at the margin is inactive in the hinges.
 /// Parameters  temperature tau > 0. margin m >= 0, compared with z: of hinge, squared_hinge and square only. surrogate.
@@ -65,14 +66,16 @@ struct MannWhitney {
     const auto frame = workspace.frame();
     if (surrogate == Surrogate::logistic) {
       using namespace pairwise;
-      if (const auto near = near_linear::logistic(list, 1 / temperature, near_linear::Target::two_classes, normalize, out, workspace))
+      if (const auto near =
+              near_linear::logistic(list, 1 / temperature, near_linear::Target::two_classes, normalize, out, workspace))
         return *near;
       T* positive = workspace.take<T>(n);
       for (std::size_t i = 0; i < n; ++i) positive[i] = list.labels[i] > T(0) ? T(1) : T(0);
       return logistic_pairs(Logistic{1 / temperature, 0}, normalize, list, positive, out, workspace);
     }
     if (surrogate == Surrogate::hinge) return auc::hinge_sweep<false>(list, margin, temperature, normalize, out, workspace);
-    if (surrogate == Surrogate::squared_hinge) return auc::hinge_sweep<true>(list, margin, temperature, normalize, out, workspace);
+    if (surrogate == Surrogate::squared_hinge)
+      return auc::hinge_sweep<true>(list, margin, temperature, normalize, out, workspace);
     if (surrogate == Surrogate::square) return auc::square(list, temperature, margin, true, normalize, out);
     return auc::exponential(list, temperature, normalize, out, workspace);
   }

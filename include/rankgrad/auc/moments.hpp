@@ -124,7 +124,8 @@ Contribution<T> square(const ListView<T>& list, double temperature, double margi
   for_each_pack<T>(list.size(), [&](std::size_t i, auto at) RANKGRAD_INLINE {
     const auto positive = at.load(&list.labels[i], T(0)) > zero;
     const Pack<T> w = list.weights.empty() ? one : at.load(&list.weights[i], T(0));
-    const Pack<T> d = (at.load(&list.scores[i], T(0)) - select(positive, high.pivot, low.pivot)) + select(positive, high.rest, low.rest);
+    const Pack<T> d =
+        (at.load(&list.scores[i], T(0)) - select(positive, high.pivot, low.pivot)) + select(positive, high.rest, low.rest);
     const Pack<T> share = scale * w * select(positive, high.scale, low.scale);
     at.accumulate(out.grad + i, share * d);
     if (out.hess) at.accumulate(out.hess + i, push ? share : share * (one - w * select(positive, high.share, low.share)));
@@ -141,8 +142,8 @@ inline double log_mean_exp(const ScoreClass<double>& part, double sign) {
   return top + std::log(sum / part.weight);
 }
 
-/// For scores so far apart that no common scale holds their exponentials. Returns the logarithm of the mean. Each derivative is put together in the exponent, so that a huge mean times a
-/// vanishing share is right, and never infinity times 0.
+/// For scores so far apart that no common scale holds their exponentials. Returns the logarithm of the mean. Each derivative
+/// is put together in the exponent, so that a huge mean times a vanishing share is right, and never infinity times 0.
 inline double exponential(const Classes<double>& classes) {
   const double low = log_mean_exp(classes.positive, -1), high = log_mean_exp(classes.negative, 1);
   const auto derive = [&](const ScoreClass<double>& part, double sign, double other) {

@@ -43,7 +43,8 @@ ListView<T> select(const ListView<T>& list, const RocRegion& region, std::uint32
     for (; end < n && list.scores[order[end]] == list.scores[order[r]]; ++end)
       (list.labels[order[end]] > T(0) ? tied_positives : tied_negatives) += static_cast<double>(list.weight(order[end]));
     const double positive_share = share_inside(positives_above, tied_positives, region.min_tpr * positives, positives);
-    const double negative_share = share_inside(negatives_above, tied_negatives, region.min_fpr * negatives, region.max_fpr * negatives);
+    const double negative_share =
+        share_inside(negatives_above, tied_negatives, region.min_fpr * negatives, region.max_fpr * negatives);
     for (; r < end; ++r) {
       const std::uint32_t i = order[r];
       const double share = list.labels[i] > T(0) ? positive_share : negative_share;
@@ -100,8 +101,10 @@ struct PartialAuc {
   Status check() const {
     if (Status status = check_parameter_between("PartialAuc.min_fpr", min_fpr, 0, 1); !status) return status;
     if (Status status = check_parameter_between("PartialAuc.max_fpr", max_fpr, 0, 1); !status) return status;
-    if (!(min_fpr < max_fpr)) return Status::error("rankgrad: PartialAuc.max_fpr is %g; it must be above min_fpr, %g", max_fpr, min_fpr);
-    if (!(min_tpr >= 0 && min_tpr < 1)) return Status::error("rankgrad: PartialAuc.min_tpr is %g; it must be at least 0 and below 1", min_tpr);
+    if (!(min_fpr < max_fpr))
+      return Status::error("rankgrad: PartialAuc.max_fpr is %g; it must be above min_fpr, %g", max_fpr, min_fpr);
+    if (!(min_tpr >= 0 && min_tpr < 1))
+      return Status::error("rankgrad: PartialAuc.min_tpr is %g; it must be at least 0 and below 1", min_tpr);
     return pairs().check();
   }
 

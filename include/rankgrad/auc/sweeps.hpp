@@ -1,4 +1,4 @@
-// rankgrad/auc/sweeps.hpp: hinge and squared hinge over all mixed pairs in O(n log n): one sort, one pass. Short lists: hinge_pairs.hpp.
+// rankgrad/auc/sweeps.hpp: hinge and squared hinge over all mixed pairs in O(n log n): one sort, one pass.
 // SPDX-License-Identifier: MIT
 //
 // Positives with weights a_i stand at w_i = s_i - m tau, negatives with weights b_k at x_k = s_k. A pair is active where
@@ -20,6 +20,8 @@
 // down to a T, which keeps its place relative to every score, and among equal keys the positives come first.
 // Rust and Hocking, A log-linear gradient descent algorithm for unbalanced binary classification using the all pairs
 // squared hinge loss, 2023 (arXiv 2302.11062), with one pass for its two.
+//
+// Short lists: hinge_pairs.hpp.
 #pragma once
 
 #include <rankgrad/auc/hinge_pairs.hpp>
@@ -87,7 +89,8 @@ template <Real T>
 HingeItems<T> hinge_items(const ListView<T>& list, double shift, Workspace& workspace) {
   const std::size_t n = list.size();
   HingeItems<T> all{workspace.take<std::uint32_t>(n), workspace.take<T>(n + 2 * simd::lanes<T>), workspace.take<T>(n)};
-  const T *labels = list.labels.data(), *scores = list.scores.data(), *weights = list.weights.empty() ? nullptr : list.weights.data();
+  const T *labels = list.labels.data(), *scores = list.scores.data(),
+          *weights = list.weights.empty() ? nullptr : list.weights.data();
   for (std::size_t i = 0; i < n; ++i) all.key_of_item[i] = shifted_down(scores[i], only_if(labels[i] > T(0), shift));
   const std::size_t p = take_out_class(list, true, all.key_of_item, all.items, all.keys);
   const std::size_t q = take_out_class(list, false, all.key_of_item, all.items + p, all.keys + p);
@@ -125,7 +128,8 @@ ActiveRange active_range(const MergedOrder<T>& merged, std::span<const T> scores
   std::size_t first = 0, last = merged.n - 1;
   while (!merged.negative(first)) ++first;
   while (merged.negative(last)) --last;
-  const double highest = static_cast<double>(scores[merged.item(first)]), lowest = static_cast<double>(scores[merged.item(last)]) - shift;
+  const double highest = static_cast<double>(scores[merged.item(first)]),
+               lowest = static_cast<double>(scores[merged.item(last)]) - shift;
   return {first, last, 0.5 * highest + 0.5 * lowest};
 }
 
@@ -174,10 +178,12 @@ double scan_range(const ListView<T>& list, const MergedOrder<T>& merged, const A
       block.score[at] = scores[item(j)];
       block.negative[at] = one_if[order[j] >> 31];
     });
-    if (weights) Block::for_each(size, [&](std::size_t j, std::size_t at) RANKGRAD_INLINE { block.weight[at] = weights[item(j)]; });
+    if (weights)
+      Block::for_each(size, [&](std::size_t j, std::size_t at) RANKGRAD_INLINE { block.weight[at] = weights[item(j)]; });
     scan.run(block);
     Block::for_each(size, [&](std::size_t j, std::size_t at) RANKGRAD_INLINE { out.grad[item(j)] += block.slope[at]; });
-    if (Squared && out.hess) Block::for_each(size, [&](std::size_t j, std::size_t at) RANKGRAD_INLINE { out.hess[item(j)] += block.curvature[at]; });
+    if (Squared && out.hess)
+      Block::for_each(size, [&](std::size_t j, std::size_t at) RANKGRAD_INLINE { out.hess[item(j)] += block.curvature[at]; });
   }
   return scan.value();
 }
@@ -191,8 +197,8 @@ inline constexpr std::size_t hinge_pairs_per_item = Squared ? 20 : 30;
 
 /// The sweep. Returns the sum over pairs.
 template <bool Squared, Real T>
-double sweep_hinge(const ListView<T>& list, const HingeItems<T>& all, double margin, double temperature, double by_score, const GradientSink<T>& out,
-                   Workspace& workspace) {
+double sweep_hinge(const ListView<T>& list, const HingeItems<T>& all, double margin, double temperature, double by_score,
+                   const GradientSink<T>& out, Workspace& workspace) {
   std::uint32_t* order = workspace.take<std::uint32_t>(all.n);
   simd::sort_items(static_cast<const T*>(all.key_of_item), simd::FlaggedItems<T>{all.items, all.keys}, order, all.n, workspace);
   const MergedOrder<T> merged{order, all.key_of_item, all.n, all.positives};
@@ -213,14 +219,17 @@ Contribution<T> hinge_sweep(const ListView<T>& list, double margin, double tempe
   const double pairs = normalize == Normalize::mean ? all.positive_weight * all.negative_weight : 1;
   // NaN, if any score is NaN or infinite, wherever the sort has put it.
   const bool finite = simd::range_of(list.scores.data(), list.size()).finite;
-  const double factor = finite ? 1 / pairs : std::numeric_limits<double>::quiet_NaN(), by_score = factor * static_cast<double>(out.scale) / temperature;
+  const double factor = finite ? 1 / pairs : std::numeric_limits<double>::quiet_NaN(),
+               by_score = factor * static_cast<double>(out.scale) / temperature;
 
   const std::size_t p = all.positives, q = all.n - p;
   if (path == HingePath::automatic) path = p * q <= hinge_pairs_per_item<Squared> * all.n ? HingePath::pairs : HingePath::sweep;
-  if (path == HingePath::sweep) return {static_cast<T>(factor * sweep_hinge<Squared>(list, all, margin, temperature, by_score, out, workspace)), true};
+  if (path == HingePath::sweep)
+    return {static_cast<T>(factor * sweep_hinge<Squared>(list, all, margin, temperature, by_score, out, workspace)), true};
   const HingeClass<T> positives = hinge_class(list, all.items, static_cast<const T*>(all.keys), p, workspace);
   const HingeClass<T> negatives = hinge_class(list, all.items + p, static_cast<const T*>(all.keys + p), q, workspace);
-  const double per_degree = 1 / (Squared ? temperature * temperature : temperature), slope = factor * static_cast<double>(out.scale) * per_degree;
+  const double per_degree = 1 / (Squared ? temperature * temperature : temperature),
+               slope = factor * static_cast<double>(out.scale) * per_degree;
   return {static_cast<T>(factor * per_degree * hinge_pairs<Squared>(positives, negatives, shift, slope, out)), true};
 }
 

@@ -109,15 +109,17 @@ Status validate(const ComparisonView<T>& view) {
     const OutcomeProbabilities p = observed(view, c);
     const double sum = p.first + p.second + p.tie;
     if (!is_finite(sum) || p.first < 0 || p.second < 0 || p.tie < 0 || sum < 1 - rounding || sum > 1 + rounding)
-      return Status::error("rankgrad: the soft outcome of comparison %zu is (%g, %g, %g); it must be three fractions that add up to 1",
-                           c, p.first, p.second, p.tie);
+      return Status::error(
+          "rankgrad: the soft outcome of comparison %zu is (%g, %g, %g); it must be three fractions that add up to 1", c,
+          p.first, p.second, p.tie);
   }
   return detail::check_values<T>("weights", view.weights, view.mask, T(0), std::numeric_limits<T>::max());
 }
 
 /// Runs a loss on comparisons that may have a mask: absent ones are taken out first. Found by the door.
 template <Real T, LossOn<ComparisonView<T>> L>
-Contribution<T> evaluate_unmasked(const L& loss, const ComparisonView<T>& view, const GradientSink<T>& out, Workspace& workspace) {
+Contribution<T> evaluate_unmasked(const L& loss, const ComparisonView<T>& view, const GradientSink<T>& out,
+                                  Workspace& workspace) {
   if (view.mask.empty()) return loss.value_and_gradient(view, out, workspace);
   const auto frame = workspace.frame();
   std::size_t kept = 0;

@@ -29,10 +29,12 @@ struct ThreeWay {
     // log(1 + x) for 0 <= x <= 2; beyond 1 it is log 2 + log(1 + (x - 1) / 2).
     const Pack<T> x = near + far;
     const auto beyond = x > one;
-    const Pack<T> log_sum = log1p_unit<T>(select(beyond, half * (x - one), x)) + select(beyond, Pack<T>(T(0.69314718055994530942)), zero);
+    const Pack<T> log_sum =
+        log1p_unit<T>(select(beyond, half * (x - one), x)) + select(beyond, Pack<T>(T(0.69314718055994530942)), zero);
 
     // 1 - p of one outcome is the sum of the other two, so that no slope is the small difference of two numbers near 1.
-    return {o.first * (top + minus_half) + o.second * (top - minus_half) + o.tie * (top - k) + log_sum * (o.first + o.second + o.tie),
+    return {o.first * (top + minus_half) + o.second * (top - minus_half) + o.tie * (top - k) +
+                log_sum * (o.first + o.second + o.tie),
             half * (o.second * (first + first + tie) - o.first * (second + second + tie) + o.tie * (first - second)),
             half * half * (o.first + o.second + o.tie) * (Pack<T>(T(4)) * (first * second) + tie * (first + second)),
             (o.first + o.second) * tie - o.tie * (first + second)};

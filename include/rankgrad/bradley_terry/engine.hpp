@@ -106,7 +106,8 @@ Contribution<T> sum_over_comparisons(const Phi phi, Normalize normalize, const C
     for (std::size_t k = 0; k < count; k += lanes<T>) {
       const OutcomeTerm<T> term = phi.template operator()<T>(load(d + k), outcomes.at(k));
       const std::size_t left = count - k;
-      const Pack<T> w = !view.weights.empty() ? load_up_to(&view.weights[begin + k], left, T(0)) : left < lanes<T> ? Part<T>{left}.load_ones() : Pack<T>(T(1));
+      const Pack<T> w = view.weights.empty() ? left < lanes<T> ? Part<T>{left}.load_ones() : Pack<T>(T(1))
+                                             : load_up_to(&view.weights[begin + k], left, T(0));
       value.add(w * term.value);
       tie.add(w * term.tie_slope);
       store(slope + k, w * term.slope);

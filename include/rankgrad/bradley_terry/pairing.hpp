@@ -105,7 +105,8 @@ std::size_t count_pairs(const CrossPromptPairing& pairing, std::span<const Label
 /// Writes the pairs in the form that ComparisonView reads; the three spans are as long as count_pairs() says.
 template <class Label>
 void write_pairs(const CrossPromptPairing& pairing, std::span<const Label> labels, std::span<const std::int64_t> prompts,
-                 std::span<std::uint32_t> first, std::span<std::uint32_t> second, std::span<Outcome> outcome, Workspace& workspace) {
+                 std::span<std::uint32_t> first, std::span<std::uint32_t> second, std::span<Outcome> outcome,
+                 Workspace& workspace) {
   RANKGRAD_EXPECTS(second.size() == first.size() && outcome.size() == first.size(), "first, second and outcome differ in size");
   std::size_t next = 0;
   bradley_terry::for_each_cross_prompt_pair(pairing, labels, prompts, workspace,

@@ -34,8 +34,9 @@ concept Loss = Real<T> && LossOn<L, ListView<T>>;
 /// scratch) for the lists begin .. end - 1 of a batch, which it may work on together. Values and derivatives are those of
 /// value_and_gradient() but for rounding; without signal the derivatives become 0. Neither ever sees a mask.
 template <class L, class T>
-concept OverwritingLoss = Loss<L, T> && requires(const L loss, const ListView<T>& list, const GradientSink<T>& out, const RaggedBatch<T>& batch,
-                                                 std::size_t q, const ListsSink<T>& all, Workspace& scratch) {
+concept OverwritingLoss = Loss<L, T> &&
+    requires(const L loss, const ListView<T>& list, const GradientSink<T>& out, const RaggedBatch<T>& batch, std::size_t q,
+             const ListsSink<T>& all, Workspace& scratch) {
   { loss.overwrite(list, out, scratch) } -> std::same_as<Contribution<T>>;
   loss.overwrite(batch, q, q, all, scratch);
 };

@@ -32,7 +32,8 @@ class Team {
 
   template <class Task>
   void operator()(std::size_t pieces, const Task& task) const {
-    run_(*this, pieces, [](const void* t, std::size_t piece, Workspace& workspace) { (*static_cast<const Task*>(t))(piece, workspace); }, &task);
+    run_(*this, pieces,
+         [](const void* t, std::size_t piece, Workspace& workspace) { (*static_cast<const Task*>(t))(piece, workspace); }, &task);
   }
 
  private:

@@ -46,7 +46,8 @@ bool any_suspect(std::span<const T> values, T high) {
 
 /// The first of them that is really outside [low, high] or not finite, and present.
 template <Real T>
-RANKGRAD_NOINLINE Status find_outside(const char* what, std::span<const T> values, std::span<const std::uint8_t> mask, T low, T high) {
+RANKGRAD_NOINLINE Status find_outside(const char* what, std::span<const T> values, std::span<const std::uint8_t> mask, T low,
+                                      T high) {
   for (std::size_t i = 0; i < values.size(); ++i)
     if ((mask.empty() || mask[i]) && (!is_finite(values[i]) || values[i] < low || values[i] > high))
       return Status::error("rankgrad: %s[%zu] is %g; expected a finite number between %g and %g", what, i,
@@ -77,11 +78,14 @@ inline Status check_optional_length(const char* what, std::size_t length, std::s
 template <Real T, class Check>
 RANKGRAD_INLINE inline bool any_values(const ListView<T>& list, const Check& check) {
   constexpr T limit = std::numeric_limits<T>::max();
-  return check("labels", list.labels, -limit, limit) || check("weights", list.weights, T(0), limit) || check("easiness", list.easiness, T(0), T(1));
+  return check("labels", list.labels, -limit, limit) || check("weights", list.weights, T(0), limit) ||
+         check("easiness", list.easiness, T(0), T(1));
 }
 template <Real T>
 bool suspicious(const ListView<T>& list) {
-  return any_values(list, [](const char*, std::span<const T> values, T low, T high) RANKGRAD_INLINE { return suspicious(values, low, high); });
+  return any_values(list, [](const char*, std::span<const T> values, T low, T high) RANKGRAD_INLINE {
+    return suspicious(values, low, high);
+  });
 }
 template <Real T>
 RANKGRAD_NOINLINE Status find_outside(const ListView<T>& list) {
@@ -133,13 +137,15 @@ Status validate(const RaggedBatch<T>& batch, const E& executor = {}) {
     if (offsets[q] < offsets[q - 1])
       return Status::error("rankgrad: offsets[%zu] is %u, below offsets[%zu], which is %u", q, offsets[q], q - 1, offsets[q - 1]);
   if (Status s = detail::check_sizes(batch); !s) return s;
-  if (Status s = detail::check_values<T>("list_weights", batch.list_weights, {}, T(0), std::numeric_limits<T>::max()); !s) return s;
+  if (Status s = detail::check_values<T>("list_weights", batch.list_weights, {}, T(0), std::numeric_limits<T>::max()); !s)
+    return s;
   const ListView<T> all = batch.pooled();
   constexpr std::size_t piece = 32768;
   if (executor.workers() == 1 || all.size() < 2 * piece) return validate(all);
   std::atomic<bool> suspect = false;
   executor((all.size() + piece - 1) / piece, [&](std::size_t k, std::size_t) {
-    if (detail::suspicious(all.part(k * piece, std::min(piece, all.size() - k * piece), 0))) suspect.store(true, std::memory_order_relaxed);
+    if (detail::suspicious(all.part(k * piece, std::min(piece, all.size() - k * piece), 0)))
+      suspect.store(true, std::memory_order_relaxed);
   });
   return suspect ? detail::find_outside(all) : Status{};
 }

@@ -115,7 +115,8 @@ struct Curriculum {
   Status check() const {
     if (Status status = check_parameter("Curriculum.progress", progress, 0, true); !status) return status;
     if (scope == Scope::batch && !curriculum::Pointwise<L, float>)
-      return Status::error("rankgrad: Curriculum.scope is `batch` for a loss of pairs: pooling would pair items of different lists");
+      return Status::error(
+          "rankgrad: Curriculum.scope is `batch` for a loss of pairs: pooling would pair items of different lists");
     return validate_parameters(loss);
   }
   template <class View>
@@ -130,7 +131,8 @@ struct Curriculum {
   Contribution<T> value_and_gradient(ListView<T> list, GradientSink<T> out, Workspace& workspace) const {
     if (progress >= 1 || list.size() == 0) return loss.value_and_gradient(list, out, workspace);
     checked_size(list);
-    RANKGRAD_EXPECTS(!list.easiness.empty(), "Curriculum needs `easiness`, one number in [0, 1] per score, until its progress is 1");
+    RANKGRAD_EXPECTS(!list.easiness.empty(),
+                     "Curriculum needs `easiness`, one number in [0, 1] per score, until its progress is 1");
     if constexpr (curriculum::Pointwise<L, T>) return over_items(list, out, workspace);
     else return over_pairs(list, out, workspace);
   }
@@ -210,7 +212,8 @@ struct Curriculum {
     }
     if (m == 0) return {};
     if (weighting == CurriculumWeighting::batch_mean) return scaled(weighted / total, list, out, workspace);
-    return pairwise::joint_negatives(loss.phi(), curriculum::normalize_of(loss), pairs, static_cast<const T*>(weights), out, workspace);
+    return pairwise::joint_negatives(loss.phi(), curriculum::normalize_of(loss), pairs, static_cast<const T*>(weights), out,
+                                     workspace);
   }
 };
 

@@ -128,7 +128,8 @@ struct KernelDensity {
 
 /// The easiness of one list into `out`, which is as long as `run_scores` and is overwritten.
 template <class Heuristic, class Out, class T = std::ranges::range_value_t<Out>>
-void fill_easiness(const Heuristic& heuristic, std::type_identity_t<std::span<const T>> run_scores, Out&& out, Workspace& workspace) {
+void fill_easiness(const Heuristic& heuristic, std::type_identity_t<std::span<const T>> run_scores, Out&& out,
+                   Workspace& workspace) {
   const std::span<T> easiness(out);
   require(validate_parameters(heuristic));
   require(rankgrad::detail::check_length("easiness", easiness.size(), run_scores.size()));

@@ -48,8 +48,10 @@ class Threads {
       for (std::size_t t = 0; t < tasks; ++t) task(t, std::size_t{0});
       return;
     }
-    const Job job{[](const void* t, std::size_t index, std::size_t worker) noexcept { (*static_cast<const Task*>(t))(index, worker); },
-                  &task};
+    const auto call = [](const void* t, std::size_t index, std::size_t worker) noexcept {
+      (*static_cast<const Task*>(t))(index, worker);
+    };
+    const Job job{call, &task};
     job_ = &job;
     for (std::size_t w = 0; w < workers(); ++w) {
       shares_[w].next.store(tasks * w / workers(), std::memory_order_relaxed);

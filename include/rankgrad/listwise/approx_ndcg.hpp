@@ -37,7 +37,8 @@ struct DiscountedGain {
 ///   L(s, y)   = -(1 / IDCG) sum_i w_i G(y_i) D(r_i),   r_i = 1 + sum_{j != i} sigma((s_j - s_i) / T)
 ///   dL/ds_k   = (1/T) [ sum_{i != k} c_i sigma'(z_ki) - c_k sum_{j != k} sigma'(z_jk) ],   z_ki = (s_k - s_i) / T
 ///   c_i       = -w_i G(y_i) D'(r_i) / IDCG                    for D = 1/log2(1 + r): w G ln 2 / (IDCG (1 + r) ln(1 + r)^2)
-///   h_k       = (1/T^2) [ (3/2) sum_{i != k} c_i sigma'(z_ki) + c_k B_k - w_k G D''(r_k) B_k^2 / IDCG ],  B_k = sum_{j != k} sigma'
+///   h_k       = (1/T^2) [ (3/2) sum_{i != k} c_i sigma'(z_ki) + c_k B_k - w_k G D''(r_k) B_k^2 / IDCG ]
+///   B_k       = sum_{j != k} sigma'(z_jk)
 ///
 /// Curvature   a bound of |d2L/ds_k2|: the loss is not convex in the scores.
 /// Shapes      scores, labels [n]; weights [n] or empty, multiply the gains as in Ndcg. An item of weight 0 still takes
@@ -89,7 +90,8 @@ struct ApproxNdcg {
       std::size_t items = 0;
       for (std::size_t g = 0; g < listwise::Grades::most; ++g) gain_at[g] = gain_of(gain, static_cast<double>(g));
       // The g-th grade and all above it gain at least gain_at[g], on the first ranks.
-      for (std::size_t g = grades.highest; g > 0; --g) ideal += (gain_at[g] - gain_at[g - 1]) * sums.up_to(items += grades.items[g]);
+      for (std::size_t g = grades.highest; g > 0; --g)
+        ideal += (gain_at[g] - gain_at[g - 1]) * sums.up_to(items += grades.items[g]);
       if (items > 0) listwise::gains_of_grades(list.labels.data(), list.size(), gain_at, ideal, gains);
       return items;
     }

@@ -20,7 +20,8 @@
 // Where the scores lie within e^80 (double: e^700) of each other, e^z and e^-z are products of two numbers, one of each
 // item, made once, in double: no exp per pair, and nothing is denormal. Wider lists take one exp per pair.
 //
-// Read first: simd/rows.hpp, pairwise/min_form.hpp. Reader's map: RankTerm (phi), RankFactors and RankDifferences (a pair), rank_rows, smooth_ranks.
+// Read first: simd/rows.hpp, pairwise/min_form.hpp. Reader's map: RankTerm (phi), RankFactors and RankDifferences (a pair),
+// rank_rows, smooth_ranks.
 #pragma once
 
 #include <rankgrad/core/concepts.hpp>
@@ -165,7 +166,8 @@ double all_rank_rows(const Pair& pair, const Phi& phi, std::size_t n, const Coun
   for (std::size_t i = 0; i < counted.n;) {
     for (const std::size_t end = std::min(counted.n, i + rows_per_flush); i < end;) {
       const bool several = i + together <= end;
-      value += several ? rank_rows<together>(pair, phi, n, counted, i, sums, bells) : rank_rows<1>(pair, phi, n, counted, i, sums, bells);
+      value += several ? rank_rows<together>(pair, phi, n, counted, i, sums, bells)
+                       : rank_rows<1>(pair, phi, n, counted, i, sums, bells);
       i += several ? together : 1;
     }
     simd::move_sums(sums.column, n, sums.columns);
@@ -198,7 +200,8 @@ double smooth_ranks(std::span<const T> scores, double temperature, const Counted
     const std::size_t i = counted.items[c];
     const double pull = sums.slope[c] * sums.bells[c];
     sums.columns[i] -= pull;
-    if (out.hess) out.hess[i] += out.scale * static_cast<T>((pull + sums.bend[c] * sums.bells[c] * sums.bells[c]) * inverse * inverse);
+    if (out.hess)
+      out.hess[i] += out.scale * static_cast<T>((pull + sums.bend[c] * sums.bells[c] * sums.bells[c]) * inverse * inverse);
   }
   for (std::size_t k = 0; k < n; ++k) out.grad[k] += out.scale * static_cast<T>(sums.columns[k] * inverse);
   return value;

@@ -27,7 +27,8 @@ namespace rankgrad::inline RANKGRAD_ABI::listwise {
 
 class DiscountSums {
  public:
-  explicit DiscountSums(Discount discount) : discount_(discount), table_(discount == Discount::log2 ? table<Discount::log2>() : table<Discount::reciprocal>()) {}
+  explicit DiscountSums(Discount discount)
+      : discount_(discount), table_(discount == Discount::log2 ? table<Discount::log2>() : table<Discount::reciprocal>()) {}
 
   /// S(r). Must be asked for with rising r.
   double up_to(std::size_t r) {
@@ -71,10 +72,12 @@ class DiscountSums {
   void integrate(double to) {
     using namespace simd;
     // The nodes of P_8 in (0, 1) and their weights, as in any table.
-    alignas(64) static constexpr double nodes[8] = {-0.96028985649753623168, -0.79666647741362673959, -0.52553240991632898582, -0.18343464249564980494,
-                                                    0.18343464249564980494,  0.52553240991632898582,  0.79666647741362673959,  0.96028985649753623168};
-    alignas(64) static constexpr double weights[8] = {0.10122853629037625915, 0.22238103445337447054, 0.31370664587788728734, 0.36268378337836198297,
-                                                      0.36268378337836198297, 0.31370664587788728734, 0.22238103445337447054, 0.10122853629037625915};
+    alignas(64) static constexpr double nodes[8] = {
+        -0.96028985649753623168, -0.79666647741362673959, -0.52553240991632898582, -0.18343464249564980494,
+        0.18343464249564980494,  0.52553240991632898582,  0.79666647741362673959,  0.96028985649753623168};
+    alignas(64) static constexpr double weights[8] = {
+        0.10122853629037625915, 0.22238103445337447054, 0.31370664587788728734, 0.36268378337836198297,
+        0.36268378337836198297, 0.31370664587788728734, 0.22238103445337447054, 0.10122853629037625915};
     while (from_ < to) {
       const double end = to - from_ > 1.5 ? from_ + 1.5 : to, half = (end - from_) / 2, centre = from_ + half;
       double panel = 0;

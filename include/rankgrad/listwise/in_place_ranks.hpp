@@ -78,9 +78,11 @@ class InPlace {
     return value.total();
   }
 
-  void pull(std::size_t p, const double* columns, const ByScore<T>& by_score, const GradientSink<T>& out, Workspace& workspace) const {
+  void pull(std::size_t p, const double* columns, const ByScore<T>& by_score, const GradientSink<T>& out,
+            Workspace& workspace) const {
     using namespace simd;
-    T *table = workspace.take<T>(grid::Order<T>::m * Cells), *u = workspace.take<T>(block + stride), *bin = workspace.take<T>(block + stride);
+    T *table = workspace.take<T>(grid::Order<T>::m * Cells), *u = workspace.take<T>(block + stride),
+      *bin = workspace.take<T>(block + stride);
     grid::fill_table<Cells>(columns, bins_.bins.count, 1, table);
     std::size_t gained = p * grid::piece_size;
     for (std::size_t i = p * grid::piece_size; i < end_of(p); i += block) {
@@ -114,13 +116,15 @@ class InPlace {
   struct Block {
     T *scores, *gains, *u, *bin, *ranks, *bells, *slopes;
     explicit Block(Workspace& workspace)
-        : scores(workspace.take<T>(block + lanes)), gains(workspace.take<T>(block + lanes + stride)), u(workspace.take<T>(block + stride)),
-          bin(workspace.take<T>(block + stride)), ranks(workspace.take<T>(block + stride)), bells(workspace.take<T>(block + stride)),
+        : scores(workspace.take<T>(block + lanes)), gains(workspace.take<T>(block + lanes + stride)),
+          u(workspace.take<T>(block + stride)), bin(workspace.take<T>(block + stride)),
+          ranks(workspace.take<T>(block + stride)), bells(workspace.take<T>(block + stride)),
           slopes(workspace.take<T>(block + stride)) {}
   };
 
   template <class Phi>
-  RANKGRAD_NOINLINE void rank_block(const Phi& phi, const Block& b, std::size_t n, std::size_t at, simd::BlockedSum<T>& value) const {
+  RANKGRAD_NOINLINE void rank_block(const Phi& phi, const Block& b, std::size_t n, std::size_t at,
+                                    simd::BlockedSum<T>& value) const {
     using namespace simd;
     for (std::size_t i = 0; i < n; i += stride) {
       grid::Together<T> sums[2];

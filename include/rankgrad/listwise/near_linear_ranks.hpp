@@ -83,8 +83,8 @@ class SparseBins {
   /// One bin: with b_k = sum_{s != k} sigma'(u_k - u_s), which its B_k misses, dL/ds_k misses sum (c_s - c_k) sigma', and
   /// the curvature (3/2) sum c_s sigma' + c_k b_k - phi_k'' (2 B_k b_k + b_k^2).
   template <class Phi>
-  RANKGRAD_NOINLINE void act(const T* u, const T* gain, std::size_t n, const double* ranks, const double* bells, const Phi& phi, T by_score,
-                             T by_score_twice, std::size_t at) {
+  RANKGRAD_NOINLINE void act(const T* u, const T* gain, std::size_t n, const double* ranks, const double* bells,
+                             const Phi& phi, T by_score, T by_score_twice, std::size_t at) {
     using namespace simd;
     constexpr std::size_t m = grid::Order<T>::m;
     alignas(64) T x[width] = {}, g[width] = {}, slope[width], bend[width], others[width], bell[width];
@@ -131,17 +131,20 @@ double ranks_on_grid(Order& order, const grid::Bins& bins, double temperature, c
   constexpr auto side = grid::Side::better;
   const std::size_t cells = bins.count, size = cells * grid::row<T>, pieces = order.pieces();
   double *moments = workspace.take<double>(size, 0.0), *weighted = workspace.take<double>(size, 0.0);
-  double *ranks = workspace.take<double>(size, 0.0), *bells = workspace.take<double>(size, 0.0), *values = workspace.take<double>(pieces);
+  double *ranks = workspace.take<double>(size, 0.0), *bells = workspace.take<double>(size, 0.0),
+         *values = workspace.take<double>(pieces);
   const double once = static_cast<double>(out.scale) / temperature, twice = once / temperature;
 
-  grid::moments_of_pieces<T>(pieces, cells, moments, workspace, [&](std::size_t p, double* sums, Workspace& own) { order.unit_moments(p, sums, own); });
+  grid::moments_of_pieces<T>(pieces, cells, moments, workspace,
+                             [&](std::size_t p, double* sums, Workspace& own) { order.unit_moments(p, sums, own); });
   SparseBins<T> sparse(cells, moments, workspace);
   const grid::Sweep<T> sweep(bins, grid::FarField<T>(cells, workspace), sparse.alone);
   sweep.template add<side, grid::the_slope | grid::the_curvature>(moments, moments, 1, ranks, bells);
   sparse.find(order, cells, ranks, bells, phi, once, twice, workspace);
 
   order.series(ranks, bells, sparse.itself, workspace);
-  grid::moments_of_pieces<T>(pieces, cells, weighted, workspace, [&](std::size_t p, double* sums, Workspace& own) { values[p] = order.rank(p, phi, sums, own); });
+  grid::moments_of_pieces<T>(pieces, cells, weighted, workspace,
+                             [&](std::size_t p, double* sums, Workspace& own) { values[p] = order.rank(p, phi, sums, own); });
   std::fill_n(ranks, size, 0.0);
   sweep.template add<side, grid::the_curvature>(weighted, moments, 1, nullptr, ranks);   // now C
 
@@ -178,8 +181,9 @@ bool grid_is_faster(std::size_t m, std::size_t n, double span) {
 /// smooth_ranks() by the grid. Nothing where a score is not finite or too large for its temperature, or where the pairs
 /// are predicted to be faster. gains: [n], `counted` of them above 0.
 template <Real T, class Phi>
-std::optional<double> near_linear_ranks(std::span<const T> scores, double temperature, const T* gains, std::size_t counted, const Phi& phi,
-                                        const GradientSink<T>& out, Workspace& workspace, RankPath path = RankPath::automatic) {
+std::optional<double> near_linear_ranks(std::span<const T> scores, double temperature, const T* gains, std::size_t counted,
+                                        const Phi& phi, const GradientSink<T>& out, Workspace& workspace,
+                                        RankPath path = RankPath::automatic) {
   const std::size_t n = scores.size();
   if (path == RankPath::pairs) return {};
   auto placed = grid::place_on_grid(scores.data(), n, 1 / temperature);
@@ -188,7 +192,9 @@ std::optional<double> near_linear_ranks(std::span<const T> scores, double temper
   const RankList<T> list{scores.data(), gains, n};
   grid::list_bins(grid::Items<T>{scores.data(), gains, nullptr, n, grid::Target::two_classes, T(0), 2}, *placed, workspace);
   const grid::Grid<T>& bins = placed->grid;
-  const auto in_order = [&]<class Order>(Order order) { return ranks_on_grid(order, bins.bins, temperature, phi, out, workspace); };
+  const auto in_order = [&]<class Order>(Order order) {
+    return ranks_on_grid(order, bins.bins, temperature, phi, out, workspace);
+  };
   const bool curvature = out.hess != nullptr;
   if constexpr (simd::lanes<T> <= 8)   // a table is at least a register
     if (placed->span <= 8) return in_order(InPlace<T, 8>(list, bins, curvature, workspace));

@@ -41,11 +41,13 @@ struct Pulls {
 };
 /// a: the rank less one half; b: the bells, `itself` among them, which the curvature has no use for, here and in C.
 template <Real T, class Phi>
-RANKGRAD_INLINE inline Pulls<T> pulls_of(const Phi& phi, simd::Pack<T> a, simd::Pack<T> b, simd::Pack<T> itself, simd::Pack<T> gain) {
+RANKGRAD_INLINE inline Pulls<T> pulls_of(const Phi& phi, simd::Pack<T> a, simd::Pack<T> b, simd::Pack<T> itself,
+                                         simd::Pack<T> gain) {
   using namespace simd;
   const RankTerm<T> term = phi(a + Pack<T>(T(0.5)), gain);
   const Pack<T> others = larger(Pack<T>(T(0)), b - itself);
-  return {term.value, term.slope, term.slope * b, others * fma(term.bend, others, term.slope) - Pack<T>(T(1.5)) * term.slope * itself};
+  return {term.value, term.slope, term.slope * b,
+          others * fma(term.bend, others, term.slope) - Pack<T>(T(1.5)) * term.slope * itself};
 }
 
 /// How the potential C of the slopes becomes the gradient and the bound of the curvature.

@@ -14,9 +14,10 @@ class Sorted {
 
  public:
   Sorted(const RankList<T>& list, const grid::Grid<T>& bins, bool curvature, Workspace& workspace)
-      : items_{list.scores, list.gains, list.gains, list.n, grid::Target::two_classes, T(0), 2}, grid_(bins), bins_(bins.bins.count),
-        size_(grid::sorted_piece_size(2 * bins_)), u_(workspace.take<T>(list.n + pieces() * grid::SortedPiece<T>::after)),
-        slopes_(workspace.take<T>(list.n)), pulls_(workspace.take<T>(list.n)), bends_(curvature ? workspace.take<T>(list.n) : nullptr),
+      : items_{list.scores, list.gains, list.gains, list.n, grid::Target::two_classes, T(0), 2},
+        grid_(bins), bins_(bins.bins.count), size_(grid::sorted_piece_size(2 * bins_)),
+        u_(workspace.take<T>(list.n + pieces() * grid::SortedPiece<T>::after)), slopes_(workspace.take<T>(list.n)),
+        pulls_(workspace.take<T>(list.n)), bends_(curvature ? workspace.take<T>(list.n) : nullptr),
         place_(workspace.take<std::uint32_t>(list.n)), begins_(workspace.take<std::uint32_t>(pieces() * (2 * bins_ + 2))) {}
 
   std::size_t pieces() const { return (items_.n + size_ - 1) / size_; }
@@ -42,9 +43,11 @@ class Sorted {
       const std::size_t begin = runs.begin[b], end = runs.begin[b + 1];
       if (begin == end) continue;
       T a[2][m];
-      for (std::size_t k = 0; k < m; ++k) a[0][k] = static_cast<T>(ranks_[b * grid::row<T> + k]), a[1][k] = static_cast<T>(bells_[b * grid::row<T> + k]);
+      for (std::size_t k = 0; k < m; ++k)
+        a[0][k] = static_cast<T>(ranks_[b * grid::row<T> + k]), a[1][k] = static_cast<T>(bells_[b * grid::row<T> + k]);
       const Pack<T> itself(itself_[b]);
-      grid::for_each_run<T, 2>(runs.u, begin, end, a, [&](std::size_t i, std::size_t left, const Pack<T>* sums_at) RANKGRAD_INLINE {
+      grid::for_each_run<T, 2>(runs.u, begin, end, a,
+                               [&](std::size_t i, std::size_t left, const Pack<T>* sums_at) RANKGRAD_INLINE {
         const Pulls<T> at = pulls_of<T>(phi, sums_at[0], sums_at[1], itself, load_up_to(slopes + i, left, T(0)));
         value.add(at.value);
         store_up_to(slopes + i, left, at.slope);
@@ -67,7 +70,8 @@ class Sorted {
         T a[1][m];
         for (std::size_t k = 0; k < m; ++k) a[0][k] = static_cast<T>(columns[b * grid::row<T> + k]);
         const Pack<T> zero(T(0));
-        grid::for_each_run<T, 1>(runs.u, begin, end, a, [&](std::size_t i, std::size_t left, const Pack<T>* column) RANKGRAD_INLINE {
+        grid::for_each_run<T, 1>(runs.u, begin, end, a,
+                                 [&](std::size_t i, std::size_t left, const Pack<T>* column) RANKGRAD_INLINE {
           store_up_to(pulls + i, left, by_score.gradient(column[0], c ? load_up_to(pulls + i, left, T(0)) : zero));
           if (bends) store_up_to(bends + i, left, by_score.curvature(column[0], c ? load_up_to(bends + i, left, T(0)) : zero));
         });

@@ -60,7 +60,8 @@ struct Auc {
     if (const T* nan = metric::first_nan(list)) return {*nan, true};
 
     double area = 0, a_above = 0, b_above = 0;
-    metric::for_each_group(list, list.labels.data(), ties, seed, workspace, [&](std::size_t first, std::size_t last, const std::uint32_t* order) {
+    metric::for_each_group(list, list.labels.data(), ties, seed, workspace,
+                           [&](std::size_t first, std::size_t last, const std::uint32_t* order) {
       double a = 0, b = 0;
       for (std::size_t r = first; r < last; ++r) (positive(order[r]) ? a : b) += static_cast<double>(list.weight(order[r]));
       area += inside(b_above / B, a_above / A, (b_above + b) / B, (a_above + a) / A);

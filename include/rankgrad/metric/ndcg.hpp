@@ -48,7 +48,8 @@ double discounted_gain(const ListView<T>& list, const double* gains, const doubl
 }
 
 /// The same for the order of falling gain.
-inline double ideal_discounted_gain(const double* gains, std::size_t n, const double* discounts, std::size_t top, Workspace& workspace) {
+inline double ideal_discounted_gain(const double* gains, std::size_t n, const double* discounts, std::size_t top,
+                                    Workspace& workspace) {
   const auto frame = workspace.frame();
   std::uint32_t* order = workspace.take<std::uint32_t>(n);
   simd::rank_descending(gains, order, n, workspace);
@@ -137,7 +138,8 @@ struct Ndcg {
       for (std::size_t i = 0; i < ideal_size; ++i) judged_gains[i] = metric::graded_gain(gain, others[i], shift);
       ideal_gains = judged_gains;
     }
-    const double ideal = metric::ideal_discounted_gain(ideal_gains, ideal_size, discounts, metric::cut_off(k, ideal_size), workspace);
+    const double ideal =
+        metric::ideal_discounted_gain(ideal_gains, ideal_size, discounts, metric::cut_off(k, ideal_size), workspace);
     if (!(ideal > 0)) return metric::without_relevant<T>(no_relevant);
     return {T(metric::discounted_gain(list, gains, discounts, metric::cut_off(k, n), ties, seed, workspace) / ideal), true};
   }

@@ -12,7 +12,8 @@ namespace metric {
 
 /// How many relevant items stand on the first `top` ranks; of a tied group that reaches beyond, its part.
 template <Real T>
-double relevant_within(const ListView<T>& list, double relevant_above, std::size_t top, Ties ties, std::uint64_t seed, Workspace& workspace) {
+double relevant_within(const ListView<T>& list, double relevant_above, std::size_t top, Ties ties, std::uint64_t seed,
+                       Workspace& workspace) {
   double found = 0;
   for_each_binary_group(list, relevant_above, top, ties, seed, workspace, [&](const BinaryGroup& group) {
     const double inside = static_cast<double>(std::min(group.last, top) - group.first);

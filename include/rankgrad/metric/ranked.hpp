@@ -41,8 +41,8 @@ struct Judged {
     return check_each_list(view, [&](const auto& list) {
       const std::size_t q = static_cast<std::size_t>(list.index);
       if (q + 1 < offsets.size() && offsets[q] <= offsets[q + 1] && offsets[q + 1] <= labels.size()) return Status{};
-      return Status::error("rankgrad: the judged labels have no list %llu: %zu offsets, %zu labels", number_of(list), offsets.size(),
-                           labels.size());
+      return Status::error("rankgrad: the judged labels have no list %llu: %zu offsets, %zu labels", number_of(list),
+                           offsets.size(), labels.size());
     });
   }
 };
@@ -54,7 +54,8 @@ namespace metric {
 template <Real T>
 const T* first_nan(const ListView<T>& list) {
   for (const T& score : list.scores)
-    if (!is_finite(score) && score != std::numeric_limits<T>::infinity() && score != -std::numeric_limits<T>::infinity()) return &score;
+    if (!is_finite(score) && score != std::numeric_limits<T>::infinity() && score != -std::numeric_limits<T>::infinity())
+      return &score;
   return nullptr;
 }
 
@@ -78,7 +79,8 @@ std::size_t count_relevant(const ListView<T>& list, const Judged& judged, double
 /// Calls body(first, last, order): the items order[first] .. order[last - 1] are tied and hold the ranks first + 1 ..
 /// last. Groups of one unless ties are `expected`. Ends early where body returns false.
 template <Real T, Real R, class Body>
-void for_each_group(const ListView<T>& list, const R* relevance, Ties ties, std::uint64_t seed, Workspace& workspace, Body&& body) {
+void for_each_group(const ListView<T>& list, const R* relevance, Ties ties, std::uint64_t seed, Workspace& workspace,
+                    Body&& body) {
   const std::size_t n = list.size();
   const auto frame = workspace.frame();
   std::uint32_t* order = workspace.take<std::uint32_t>(n);
@@ -102,7 +104,8 @@ struct BinaryGroup {
 template <Real T, class Body>
 void for_each_binary_group(const ListView<T>& list, double relevant_above, std::size_t top, Ties ties, std::uint64_t seed,
                            Workspace& workspace, Body&& body) {
-  for_each_group(list, list.labels.data(), ties, seed, workspace, [&](std::size_t first, std::size_t last, const std::uint32_t* order) {
+  for_each_group(list, list.labels.data(), ties, seed, workspace,
+                 [&](std::size_t first, std::size_t last, const std::uint32_t* order) {
     if (first >= top) return false;
     BinaryGroup group{first, last, 0};
     for (std::size_t r = first; r < last; ++r) group.relevant += static_cast<double>(list.labels[order[r]]) > relevant_above;

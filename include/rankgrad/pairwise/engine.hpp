@@ -126,8 +126,12 @@ Contribution<T> min_form(const Phi& phi, double factor, const ScoreFactors<T>& f
                          const PairSums<T>& sums, const GradientSink<T>& out) {
   const bool weighted = pairs.weighted && !pairs.equally_weighted();
   double value;
-  if (weighted) value = out.hess ? min_form_pairs<true, true>(phi, factors, pairs, sums) : min_form_pairs<true, false>(phi, factors, pairs, sums);
-  else value = out.hess ? min_form_pairs<false, true>(phi, factors, pairs, sums) : min_form_pairs<false, false>(phi, factors, pairs, sums);
+  if (weighted)
+    value = out.hess ? min_form_pairs<true, true>(phi, factors, pairs, sums)
+                     : min_form_pairs<true, false>(phi, factors, pairs, sums);
+  else
+    value = out.hess ? min_form_pairs<false, true>(phi, factors, pairs, sums)
+                     : min_form_pairs<false, false>(phi, factors, pairs, sums);
   if (!weighted) factor *= static_cast<double>(pairs.weights[0]) * static_cast<double>(pairs.weights[0]);
   scatter(pairs, sums, factor * phi.sigma, factor * phi.sigma * phi.sigma, weighted ? pairs.weights : nullptr, out);
   return {T(factor * value), true};
@@ -144,7 +148,8 @@ Contribution<T> comparable_pairs(const Phi& phi, const Weighting& weighting, Nor
   const double factor = normalize == Normalize::mean ? 1 / total_weight : 1;
   if constexpr ((std::same_as<Phi, Logistic> || std::same_as<Phi, SoftZeroOne>) && std::same_as<Weighting, Uniform>) {
     if (kernel != PairKernel::generic) {
-      const auto factors = factorise(logistic_of(phi), static_cast<const T*>(pairs.scores), pairs.n, workspace.take<T>(pairs.n), workspace);
+      const auto factors =
+          factorise(logistic_of(phi), static_cast<const T*>(pairs.scores), pairs.n, workspace.take<T>(pairs.n), workspace);
       if (factors.usable()) return min_form(phi, factor, factors, pairs, sums, out);
     }
   }
@@ -172,7 +177,8 @@ Contribution<T> comparable_pairs(const Phi& phi, Normalize normalize, const List
     return logistic_pairs(phi, normalize, list, list.labels.data(), out, workspace, kernel);
   } else {
     const auto frame = workspace.frame();
-    return comparable_pairs(phi, Uniform{}, normalize, sort_by_label(list, list.labels.data(), workspace), out, workspace, kernel);
+    return comparable_pairs(phi, Uniform{}, normalize, sort_by_label(list, list.labels.data(), workspace), out, workspace,
+                            kernel);
   }
 }
 

@@ -97,7 +97,8 @@ double sweep_few(const Ranked<T>& list, T margin) {
     for (std::size_t q = 0; q < size; ++q) {
       const std::size_t r = first + q;
       const Node& state = states[static_cast<std::size_t>(wanted[q])];
-      value += list.template answer<moments, squared>(r, of_child<moments>(state, list.grade[r], static_cast<double>(margin) - (list.score(r) - state.origin)));
+      value += list.template answer<moments, squared>(
+          r, of_child<moments>(state, list.grade[r], static_cast<double>(margin) - (list.score(r) - state.origin)));
     }
     states[0] = states[steps];
     first += size;
@@ -107,18 +108,21 @@ double sweep_few(const Ranked<T>& list, T margin) {
 
 template <int moments, bool squared, Real T>
 double sweep(const Ranked<T>& list, T margin, Workspace& workspace) {
-  return list.grades <= fan_out ? sweep_few<moments, squared>(list, margin) : sweep_many<moments, squared>(list, margin, workspace);
+  return list.grades <= fan_out ? sweep_few<moments, squared>(list, margin)
+                                : sweep_many<moments, squared>(list, margin, workspace);
 }
 
 template <Real T>
 Ranked<T> take_ranked(std::size_t n, bool weighted, bool with_curvature, Workspace& workspace) {
-  return {n, 0, workspace.take<std::uint32_t>(n), workspace.take<T>(n + asked_together, T(0)), weighted ? workspace.take<T>(n) : nullptr,
-          workspace.take<double>(n), with_curvature ? workspace.take<double>(n) : nullptr};
+  return {n, 0, workspace.take<std::uint32_t>(n), workspace.take<T>(n + asked_together, T(0)),
+          weighted ? workspace.take<T>(n) : nullptr, workspace.take<double>(n),
+          with_curvature ? workspace.take<double>(n) : nullptr};
 }
 
 /// By score, with grades from the list by label.
 template <Real T>
-Ranked<T> rank(const ListView<T>& list, const PairList<T>& pairs, bool with_curvature, std::uint32_t* item, Workspace& workspace) {
+Ranked<T> rank(const ListView<T>& list, const PairList<T>& pairs, bool with_curvature, std::uint32_t* item,
+               Workspace& workspace) {
   const std::size_t n = pairs.n;
   Ranked<T> ranked = take_ranked<T>(n, !list.weights.empty(), with_curvature, workspace);
   std::uint32_t* of_item = workspace.take<std::uint32_t>(n);
@@ -171,7 +175,9 @@ Contribution<T> by_sweeps(T margin, double total_weight, Normalize normalize, co
 template <Real T>
 struct Cost {
   static constexpr bool is_float = sizeof(T) == 4;
-  static constexpr double pair = simd::lanes<float> >= 16 ? (is_float ? 0.1 : 0.19) : simd::lanes<float> >= 8 ? (is_float ? 0.13 : 0.24) : (is_float ? 0.28 : 0.5);
+  static constexpr double pair = simd::lanes<float> >= 16  ? (is_float ? 0.1 : 0.19)
+                                 : simd::lanes<float> >= 8 ? (is_float ? 0.13 : 0.24)
+                                                           : (is_float ? 0.28 : 0.5);
   static constexpr double item_few = (simd::lanes<float> >= 16 ? 1 : simd::lanes<float> >= 8 ? 1.2 : 1.9) * (is_float ? 13 : 19);
   static constexpr double item_many = 23, item_and_level = 8;
 };
@@ -192,13 +198,15 @@ Path cheapest(const PairList<T>& pairs) {
     i = end;
   }
   const double levels = std::ceil(std::log2(grades) / static_cast<double>(fan_bits));
-  const double item = grades <= static_cast<double>(fan_out) ? Cost<T>::item_few : Cost<T>::item_many + levels * Cost<T>::item_and_level;
+  const double item =
+      grades <= static_cast<double>(fan_out) ? Cost<T>::item_few : Cost<T>::item_many + levels * Cost<T>::item_and_level;
   return visited * Cost<T>::pair <= static_cast<double>(pairs.n) * item ? Path::pairs : Path::sorted;
 }
 
 /// The loss by the path asked for, or pair by pair where the sweeps cannot.
 template <class Phi, Real T>
-Contribution<T> evaluate(const Phi& phi, Path path, Normalize normalize, const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) {
+Contribution<T> evaluate(const Phi& phi, Path path, Normalize normalize, const ListView<T>& list, const GradientSink<T>& out,
+                         Workspace& workspace) {
   constexpr bool squared = std::same_as<Phi, SquaredHinge>;
   static_assert(squared || std::same_as<Phi, Hinge>);
   checked_size(list);
@@ -208,7 +216,8 @@ Contribution<T> evaluate(const Phi& phi, Path path, Normalize normalize, const L
   if (path == Path::automatic) path = cheapest(pairs);
   if (path == Path::pairs || !moderate(pairs)) return comparable_pairs(phi, Uniform{}, normalize, pairs, out, workspace);
   const double total_weight = pairs.pair_weight();
-  return total_weight > 0 ? by_sweeps<squared>(static_cast<T>(phi.margin), total_weight, normalize, list, pairs, out, workspace) : Contribution<T>{};
+  if (!(total_weight > 0)) return {};
+  return by_sweeps<squared>(static_cast<T>(phi.margin), total_weight, normalize, list, pairs, out, workspace);
 }
 
 }  // namespace rankgrad::pairwise::hinge_sweep

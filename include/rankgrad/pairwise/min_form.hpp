@@ -179,7 +179,8 @@ double min_form_pairs(const Phi& phi, const ScoreFactors<T>& factors, const Pair
   ProductValue<T> products;
   double row_values = 0;
   const simd::FlushDenormals flush(factors.denormals());
-  for_each_row<ProductValue<T>::together>(pairs, sums, [&]<std::size_t rows>(Rows<rows>, std::size_t i, std::size_t first_worse) RANKGRAD_INLINE {
+  for_each_row<ProductValue<T>::together>(
+      pairs, sums, [&]<std::size_t rows>(Rows<rows>, std::size_t i, std::size_t first_worse) RANKGRAD_INLINE {
     min_form_rows<rows, Phi, Weighted, WithCurvature>(factors, pairs, sums, i, first_worse, products, T(phi.sigma), row_values);
   });
   return Weighted || std::same_as<Phi, SoftZeroOne> ? row_values : products.total(phi.sigma);

@@ -66,8 +66,9 @@ T* gather(const T* values, const std::uint32_t* order, std::size_t n, T padding,
   return sorted;
 }
 
-/// Sorts by label, descending and stable, where all labels are whole numbers from 0 to 7: one pass per grade that takes its items out, in packs, scores with them. Nothing is done
-/// and false returned where the labels are others. All arrays are padded and may be written whole packs past the end.
+/// Sorts by label, descending and stable, where all labels are whole numbers from 0 to 7: one pass per grade that takes its
+/// items out, in packs, scores with them. Nothing is done and false returned where the labels are others. All arrays are
+/// padded and may be written whole packs past the end.
 template <Real T>
 bool take_out_grades(const T* labels, const T* scores, std::size_t n, PairList<T>& pairs) {
   using namespace simd;

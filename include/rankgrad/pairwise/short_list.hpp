@@ -54,7 +54,8 @@ RANKGRAD_INLINE inline void target_block(const ScoreFactors<T>& factors, const T
   }
   Pack<T> linear = products.linear;
   for (std::size_t i = 0; i < list.n; ++i) {
-    const Pack<T> other_down(factors.down[i]), other_up(factors.up[i]), other_score(factors.scores[i]), other_label(list.labels[i]);
+    const Pack<T> other_down(factors.down[i]), other_up(factors.up[i]), other_score(factors.scores[i]),
+        other_label(list.labels[i]);
     const Pack<T> other_weight = Weighted ? Pack<T>(list.weights[i]) : one;
     for (std::size_t p = 0; p < packs; ++p) {
       const auto better = other_label > label[p], worse = other_label < label[p];
@@ -120,8 +121,8 @@ std::optional<Contribution<T>> target_pairs(const Logistic& phi, Normalize norma
   const ScoreFactors<T> factors = factorise(phi, static_cast<const T*>(scores), n, scores, workspace);
   if (!factors.usable()) return {};
 
-  const Targets<T> list{n, workspace.take<T>(n + lanes<T>), workspace.take<T>(n + lanes<T>, T(0)), workspace.take<T>(n + lanes<T>),
-                        workspace.take<T>(n + lanes<T>)};
+  const Targets<T> list{n, workspace.take<T>(n + lanes<T>), workspace.take<T>(n + lanes<T>, T(0)),
+                        workspace.take<T>(n + lanes<T>), workspace.take<T>(n + lanes<T>)};
   std::copy_n(labels, n, list.labels);
   std::fill_n(list.labels + n, 64 / sizeof(T), T(0));   // of no consequence: the factors there are 0
   bool weighted = false;

@@ -42,8 +42,9 @@ Status check_labels(TargetMetric metric, Gain gain, const View& view) {
   return check_each_list(view, [&](const auto& list) {
     for (std::size_t i = 0; i < list.labels.size(); ++i)
       if (static_cast<double>(list.labels[i]) > limit && (list.mask.empty() || list.mask[i]))
-        return Status::error("rankgrad: list %llu has the label %g; 2^label overflows beyond %g: use TargetMetric::ndcg or Gain::linear",
-                             number_of(list), static_cast<double>(list.labels[i]), limit);
+        return Status::error(
+            "rankgrad: list %llu has the label %g; 2^label overflows beyond %g: use TargetMetric::ndcg or Gain::linear",
+            number_of(list), static_cast<double>(list.labels[i]), limit);
     return Status{};
   });
 }

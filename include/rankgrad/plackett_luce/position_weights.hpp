@@ -51,8 +51,9 @@ struct PositionWeight {
     return check_each_list(view, [&](const auto& list) {
       const std::size_t n = present_items(list);
       if (n <= longest) return Status{};
-      return Status::error("rankgrad: list %llu has %zu items; 2^(n-k) - 1 overflows beyond %zu: use PositionWeight::p_list_mle()",
-                           number_of(list), n, longest);
+      return Status::error(
+          "rankgrad: list %llu has %zu items; 2^(n-k) - 1 overflows beyond %zu: use PositionWeight::p_list_mle()",
+          number_of(list), n, longest);
     });
   }
 

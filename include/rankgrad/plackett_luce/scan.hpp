@@ -93,7 +93,8 @@ class Scan {
   /// Overwrites gradient [n] and, where not null, curvature [n]: the exact diagonal, for place weights >= 0.
   void derivatives(const double* place, const double* item, double* gradient, double* curvature = nullptr) const {
     if (!narrow_) return wide_derivatives(place, item, gradient, curvature);
-    curvature ? narrow_derivatives<true>(place, item, gradient, curvature) : narrow_derivatives<false>(place, item, gradient, nullptr);
+    curvature ? narrow_derivatives<true>(place, item, gradient, curvature)
+              : narrow_derivatives<false>(place, item, gradient, nullptr);
   }
 
  private:
@@ -203,7 +204,8 @@ class Scan {
         simd::store(curvature + k, simd::select(h < Pack(0.0), Pack(0.0), h));
       }
     }
-    above = {simd::sum(a_above) / static_cast<double>(simd::lanes<double>), simd::sum(b_above) / static_cast<double>(simd::lanes<double>)};
+    above = {simd::sum(a_above) / static_cast<double>(simd::lanes<double>),
+             simd::sum(b_above) / static_cast<double>(simd::lanes<double>)};
   }
 
   /// The group [from, to): a and b are the same for all of it.

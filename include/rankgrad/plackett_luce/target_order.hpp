@@ -86,7 +86,8 @@ WeightedTarget order_target(const ListView<T>& list, const TargetOptions& option
 
   double* scores = workspace.take<double>(n);
   Target target{n, scores, nullptr, n, options.ties == TargetTies::efron};
-  gather_target(target, list, 1 / options.temperature, !shuffled && options.ties != TargetTies::stable, grades, order, starts, scores);
+  gather_target(target, list, 1 / options.temperature, !shuffled && options.ties != TargetTies::stable, grades, order, starts,
+                scores);
 
   double* place = workspace.take<double>(n);
   options.position_weight.fill(place, n);

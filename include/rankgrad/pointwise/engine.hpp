@@ -41,7 +41,8 @@ Contribution<T> sum_over_items(const Phi& phi, Normalize normalize, const ListVi
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
     // Lanes past the end repeat an item that exists, with weight 0.
     const Pack<T> present = at.load_ones();
-    const Term<T> term = phi.template operator()<T>(at.load(&list.scores[i], list.scores[i]), at.load(&list.labels[i], list.labels[i]));
+    const Term<T> term =
+        phi.template operator()<T>(at.load(&list.scores[i], list.scores[i]), at.load(&list.labels[i], list.labels[i]));
     const Pack<T> w = (weighted ? at.load(&list.weights[i], T(0)) : present) * factor(i, at) * inverse;
     value.add(w * term.value, at);
     at.accumulate(grad + i, scale * w * term.slope);

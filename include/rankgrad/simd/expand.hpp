@@ -13,7 +13,8 @@ struct ExpandOrder {
   std::array<std::uint64_t, 256> order{};
   constexpr ExpandOrder() {
     for (std::size_t bits = 0; bits < 256; ++bits)
-      for (std::size_t l = 0, below = 0; l < 8; below += bits >> l & 1, ++l) order[bits] |= static_cast<std::uint64_t>(below) << (8 * l);
+      for (std::size_t l = 0, below = 0; l < 8; below += bits >> l & 1, ++l)
+        order[bits] |= static_cast<std::uint64_t>(below) << (8 * l);
   }
 };
 inline constexpr ExpandOrder expand_order{};
@@ -35,7 +36,9 @@ RANKGRAD_INLINE inline Pack<T> expand_load(const T* from, std::uint32_t bits) {
     const __m256i lane = _mm256_setr_epi64x(1, 2, 4, 8);
     const __m256i named = _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(static_cast<long long>(bits)), lane), lane);
     const __m256i place = _mm256_cvtepi32_epi64(_mm256_castsi256_si128(below));
-    const __m256i halves = _mm256_or_si256(_mm256_slli_epi64(place, 1), _mm256_slli_epi64(_mm256_add_epi64(_mm256_slli_epi64(place, 1), _mm256_set1_epi64x(1)), 32));
+    const __m256i halves =
+        _mm256_or_si256(_mm256_slli_epi64(place, 1),
+                        _mm256_slli_epi64(_mm256_add_epi64(_mm256_slli_epi64(place, 1), _mm256_set1_epi64x(1)), 32));
     const __m256 moved = _mm256_permutevar8x32_ps(_mm256_castpd_ps(_mm256_loadu_pd(from)), halves);
     return Pack<T>(_mm256_and_pd(_mm256_castps_pd(moved), _mm256_castsi256_pd(named)));
   }

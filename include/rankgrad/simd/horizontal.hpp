@@ -116,7 +116,9 @@ RANKGRAD_INLINE inline T highest(const T* values, std::size_t n) {
     best[0] = max(max(load(values + i), load(values + i + lanes<T>)), best[0]);
     best[1] = max(max(load(values + i + 2 * lanes<T>), load(values + i + 3 * lanes<T>)), best[1]);
   }
-  for_each_pack<T>(n - i, [&](std::size_t j, auto at) RANKGRAD_INLINE { best[at.slot] = max(at.load(values + i + j, first), best[at.slot]); });
+  for_each_pack<T>(n - i, [&](std::size_t j, auto at) RANKGRAD_INLINE {
+    best[at.slot] = max(at.load(values + i + j, first), best[at.slot]);
+  });
   return highest_lane(max(best[0], best[1]));
 }
 
@@ -152,7 +154,8 @@ Range<T> range_of(const T* values, std::size_t n) {
 /// to[k] += the sum of the lanes of packs[k], k < 4.
 inline void add_four_sums(double* to, const Pack<float>* packs) {
 #if defined(__AVX__)
-  const __m128 a = detail::folded(packs[0]), b = detail::folded(packs[1]), c = detail::folded(packs[2]), d = detail::folded(packs[3]);
+  const __m128 a = detail::folded(packs[0]), b = detail::folded(packs[1]), c = detail::folded(packs[2]),
+               d = detail::folded(packs[3]);
   const __m128 ab = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));   // a02 b02 a13 b13
   const __m128 cd = _mm_add_ps(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
   const __m128 sums = _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
@@ -163,7 +166,8 @@ inline void add_four_sums(double* to, const Pack<float>* packs) {
 }
 inline void add_four_sums(double* to, const Pack<double>* packs) {
 #if defined(__AVX__)
-  const __m256d a = detail::halved(packs[0]), b = detail::halved(packs[1]), c = detail::halved(packs[2]), d = detail::halved(packs[3]);
+  const __m256d a = detail::halved(packs[0]), b = detail::halved(packs[1]), c = detail::halved(packs[2]),
+                d = detail::halved(packs[3]);
   const __m256d ab = _mm256_hadd_pd(a, b), cd = _mm256_hadd_pd(c, d);   // a01 b01 a23 b23
   const __m256d sums = _mm256_add_pd(_mm256_permute2f128_pd(ab, cd, 0x20), _mm256_permute2f128_pd(ab, cd, 0x31));
   _mm256_storeu_pd(to, _mm256_add_pd(_mm256_loadu_pd(to), sums));

@@ -169,7 +169,9 @@ template <class T>
 void store_n(T* p, std::size_t n, Pack<T> v) { detail::masked_store(p, n, v); }
 /// The same for any number that is left: a whole pack where there are enough.
 template <class T>
-RANKGRAD_INLINE inline Pack<T> load_up_to(const T* p, std::size_t left, T fill) { return left < lanes<T> ? load_n(p, left, fill) : load(p); }
+RANKGRAD_INLINE inline Pack<T> load_up_to(const T* p, std::size_t left, T fill) {
+  return left < lanes<T> ? load_n(p, left, fill) : load(p);
+}
 template <class T>
 RANKGRAD_INLINE inline void store_up_to(T* p, std::size_t left, Pack<T> v) {
   if (left < lanes<T>) store_n(p, left, v);

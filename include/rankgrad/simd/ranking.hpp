@@ -23,10 +23,11 @@ enum class Ties {
 /// order[r] = the item on rank r + 1 when sorted by score under a tie policy (`expected` sorts as `stable`). What counts
 /// as more relevant among equal scores is `relevance`, by default the label. by_rank[r] = its score, where that is wanted.
 template <Real T, Real R>
-void rank_order(const ListView<T>& list, const R* relevance, Ties ties, std::uint64_t seed, std::uint32_t* order, Workspace& workspace,
-                T* by_rank = nullptr) {
+void rank_order(const ListView<T>& list, const R* relevance, Ties ties, std::uint64_t seed, std::uint32_t* order,
+                Workspace& workspace, T* by_rank = nullptr) {
   const std::size_t n = list.size();
-  if (ties == Ties::stable || ties == Ties::expected) return simd::rank_descending(list.scores.data(), order, n, workspace, by_rank);
+  if (ties == Ties::stable || ties == Ties::expected)
+    return simd::rank_descending(list.scores.data(), order, n, workspace, by_rank);
   if (ties == Ties::shuffled) {
     for (std::size_t i = 0; i < n; ++i) order[i] = static_cast<std::uint32_t>(i);
     Random(seed, list.index).shuffle(order, n);
@@ -38,7 +39,8 @@ void rank_order(const ListView<T>& list, const R* relevance, Ties ties, std::uin
   simd::sort_descending(list.scores.data(), order, n, workspace, by_rank);
 }
 template <Real T>
-void rank_order(const ListView<T>& list, Ties ties, std::uint64_t seed, std::uint32_t* order, Workspace& workspace, T* by_rank = nullptr) {
+void rank_order(const ListView<T>& list, Ties ties, std::uint64_t seed, std::uint32_t* order, Workspace& workspace,
+                T* by_rank = nullptr) {
   rank_order(list, list.labels.data(), ties, seed, order, workspace, by_rank);
 }
 

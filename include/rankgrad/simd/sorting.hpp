@@ -183,7 +183,9 @@ inline std::uint64_t* sort_words(std::uint64_t* words, std::uint64_t* other, std
 template <Real T, class Items>
 void sort_runs(const T* values, Items items, std::uint64_t* words, std::uint64_t* other, std::size_t n, unsigned bits) {
   const std::uint32_t mask = bits == 32 ? ~std::uint32_t{0} : (std::uint32_t{1} << bits) - 1;
-  const auto low = [&](std::uint64_t word) { return static_cast<std::uint32_t>(descending_key(values[items.number(item_of(word))])) & mask; };
+  const auto low = [&](std::uint64_t word) {
+    return static_cast<std::uint32_t>(descending_key(values[items.number(item_of(word))])) & mask;
+  };
   for (std::size_t first = 0, last = 1; first < n; first = last++) {
     while (last < n && key_of(words[last]) == key_of(words[first])) ++last;
     const std::size_t length = last - first;

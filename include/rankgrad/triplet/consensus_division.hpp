@@ -97,7 +97,8 @@ struct GaussianMixture {
 /// The order in the last rule is that of the log odds: posteriors reach 1 exactly, and a threshold at 1 would call
 /// everything noisy. Errors: sizes, settings, a loss that is not finite. Writes 1 and 0.
 template <Real T>
-Status clean_samples(std::span<const T> losses, const MixtureSettings& settings, std::span<std::uint8_t> clean, Workspace& workspace) {
+Status clean_samples(std::span<const T> losses, const MixtureSettings& settings, std::span<std::uint8_t> clean,
+                     Workspace& workspace) {
   const std::size_t n = losses.size();
   if (Status s = settings.check(); !s) return s;
   if (Status s = detail::check_length("clean", clean.size(), n); !s) return s;

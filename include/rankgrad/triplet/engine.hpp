@@ -160,7 +160,8 @@ void add_gradient(const Rule rule, double temperature, const SimilarityView<T> v
 /// What check() of these losses says.
 template <class L>
 Status check_parameters(const L& loss) {
-  if (!is_finite(loss.margin)) return Status::error("rankgrad: the margin of a triplet loss is %g; it must be finite", loss.margin);
+  if (!is_finite(loss.margin))
+    return Status::error("rankgrad: the margin of a triplet loss is %g; it must be finite", loss.margin);
   return check_parameter("the temperature of a triplet loss", loss.temperature, 0);
 }
 
@@ -194,11 +195,13 @@ Contribution<T> evaluate(const L& loss, const SimilarityView<T>& view, const Gra
   double value = 0;
   for (std::size_t i = 0; i < n; ++i) {
     if (!samples.present(i)) continue;
-    const double weight = factor * static_cast<double>(view.weight(i)), scale = out ? weight * static_cast<double>(out->scale) : 0;
+    const double weight = factor * static_cast<double>(view.weight(i)),
+                 scale = out ? weight * static_cast<double>(out->scale) : 0;
     double own = 0;
     for (Anchors<T>* a : {&rows, &columns}) {
       if (!a->used) continue;
-      const Violation v = rule.violation(positive(*a, i), static_cast<double>(a->reference[i]), a->negatives[0][i], a->negatives[1][i]);
+      const Violation v =
+          rule.violation(positive(*a, i), static_cast<double>(a->reference[i]), a->negatives[0][i], a->negatives[1][i]);
       own += v.value;
       a->pull[i] = T(scale * v.pull / a->positives[0][i]);
       a->push[i] = T(scale * v.push);
@@ -218,7 +221,8 @@ namespace rankgrad::inline RANKGRAD_ABI {
 /// The loss of every sample, both directions together, without sample weights; 0 for absent samples and where nobody
 /// has a negative. For consensus_division(), which makes sample weights of them. Overwrites `losses` [K].
 template <class L, Real T>
-void per_sample_losses(const L& loss, const SimilarityView<T>& view, std::type_identity_t<std::span<T>> losses, Workspace& workspace) {
+void per_sample_losses(const L& loss, const SimilarityView<T>& view, std::type_identity_t<std::span<T>> losses,
+                       Workspace& workspace) {
   check_at_the_door(loss, view);
   RANKGRAD_EXPECTS(losses.size() == view.size(), "losses and ids differ in size");
   triplet::evaluate<T>(loss, view, nullptr, losses.data(), workspace);

@@ -78,8 +78,8 @@ struct Ranked {
 
 /// Deals ranks begin .. end - 1, which are one bin, out to the runs; next[g] is the first free place of run g.
 template <class T>
-void deal_out(const Ranked<T>& ranked, std::size_t begin, std::size_t end, double sigma, double chain, double middle, const std::uint8_t* grade_of,
-              std::uint32_t* next, const Runs<T>& runs) {
+void deal_out(const Ranked<T>& ranked, std::size_t begin, std::size_t end, double sigma, double chain, double middle,
+              const std::uint8_t* grade_of, std::uint32_t* next, const Runs<T>& runs) {
   using namespace simd;
   constexpr std::size_t block = 128;
   alignas(64) T place[block], discount[block];
@@ -87,7 +87,8 @@ void deal_out(const Ranked<T>& ranked, std::size_t begin, std::size_t end, doubl
   for (std::size_t r = begin; r < end; r += block) {
     const std::size_t size = std::min(block, end - r);
     for (std::size_t j = 0; j < size; j += lanes<double>) {
-      store_narrow(place + j, fma(Pack<double>(sigma), load_wide(ranked.scores + r + j) - Pack<double>(chain), Pack<double>(middle)));
+      store_narrow(place + j,
+                   fma(Pack<double>(sigma), load_wide(ranked.scores + r + j) - Pack<double>(chain), Pack<double>(middle)));
       store_narrow(discount + j, load(ranked.discounts + r + j) - base);
     }
     for (std::size_t j = 0; j < size; ++j) {
@@ -104,8 +105,8 @@ void deal_out(const Ranked<T>& ranked, std::size_t begin, std::size_t end, doubl
 
 /// Sorts a list. False: no positive ideal DCG.
 template <Real T, class Loss>
-bool sort_into_bins(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, bool with_bends, Runs<T>& runs, Bins& bins,
-                    Workspace& workspace) {
+bool sort_into_bins(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, bool with_bends, Runs<T>& runs,
+                    Bins& bins, Workspace& workspace) {
   const std::size_t n = runs.n = list.size();
   runs.grades = grades.count;
   runs.begin = grades.begin;

@@ -40,7 +40,8 @@ inline constexpr std::size_t together = simd::lanes<float> >= 16 ? 4 : 2;
 
 /// Adds to sums[2 k] and sums[2 k + 1] what `packs` packs give; at[i] says how each reaches memory.
 template <std::size_t packs, class T, class At>
-RANKGRAD_INLINE inline void add_moments(const Runs<T>& runs, const Interval<T>& interval, std::size_t z, At at, std::size_t order, Pack<T>* sums) {
+RANKGRAD_INLINE inline void add_moments(const Runs<T>& runs, const Interval<T>& interval, std::size_t z, At at,
+                                        std::size_t order, Pack<T>* sums) {
   using namespace simd;
   Pack<T> even[packs], odd[packs], twice[packs], w[packs];
   for (std::size_t i = 0; i < packs; ++i) {
@@ -71,8 +72,8 @@ RANKGRAD_INLINE inline void add_moments(const Runs<T>& runs, const Interval<T>& 
 /// The moments of one run: in T for eight packs, those for eight times, in double beyond. Two stages, since the rounding
 /// errors of equal addends (tied scores) do not average out: they would reach 2e-6 in a float sum of 64 packs.
 template <class T>
-void run_moments(const Runs<T>& runs, const Interval<T>& interval, std::size_t begin, std::size_t end, std::size_t order, double* zeroth,
-                 double* first) {
+void run_moments(const Runs<T>& runs, const Interval<T>& interval, std::size_t begin, std::size_t end, std::size_t order,
+                 double* zeroth, double* first) {
   using namespace simd;
   alignas(64) double total[2 * Level<T>::max_order] = {};   // side by side, as sums are
   constexpr std::size_t stage = 8 * lanes<T>;
@@ -85,7 +86,8 @@ void run_moments(const Runs<T>& runs, const Interval<T>& interval, std::size_t b
       if (!fresh)
         for (std::size_t k = 0; k < 2 * order; ++k) stages[k] = Pack<T>(T(0));
       Pack<T>* into = fresh ? sums : stages;
-      for (; z + together * lanes<T> <= stop; z += together * lanes<T>) add_moments<together>(runs, interval, z, Whole<T>{}, order, into);
+      for (; z + together * lanes<T> <= stop; z += together * lanes<T>)
+        add_moments<together>(runs, interval, z, Whole<T>{}, order, into);
       for (; z + lanes<T> <= stop; z += lanes<T>) add_moments<1>(runs, interval, z, Whole<T>{}, order, into);
       if (z < stop) {
         add_moments<1>(runs, interval, z, Part<T>{stop - z}, order, into);
@@ -148,10 +150,12 @@ RANKGRAD_INLINE inline void add_field(const Runs<T>& runs, const Interval<T>& in
 
 /// Adds to the slopes (pulled down in the upper interval, up in the lower) and bends of a run.
 template <bool with_bends, class T>
-void run_field(const Runs<T>& runs, const Interval<T>& interval, std::size_t begin, std::size_t end, std::size_t order, const Field<T>& field) {
+void run_field(const Runs<T>& runs, const Interval<T>& interval, std::size_t begin, std::size_t end, std::size_t order,
+               const Field<T>& field) {
   using namespace simd;
   std::size_t z = begin;
-  for (; z + together * lanes<T> <= end; z += together * lanes<T>) add_field<with_bends, together>(runs, interval, z, Whole<T>{}, order, field);
+  for (; z + together * lanes<T> <= end; z += together * lanes<T>)
+    add_field<with_bends, together>(runs, interval, z, Whole<T>{}, order, field);
   for (; z + lanes<T> <= end; z += lanes<T>) add_field<with_bends, 1>(runs, interval, z, Whole<T>{}, order, field);
   if (z < end) add_field<with_bends, 1>(runs, interval, z, Part<T>{end - z}, order, field);
 }
@@ -188,8 +192,8 @@ struct WideField {
 };
 
 template <bool with_bends, class T>
-void near_field(const Runs<T>& runs, const Level<T>& level, std::size_t g, const Mixed<T>& x, const Moments<T>& other, std::size_t from,
-                std::size_t to, WideField<T>& field) {
+void near_field(const Runs<T>& runs, const Level<T>& level, std::size_t g, const Mixed<T>& x, const Moments<T>& other,
+                std::size_t from, std::size_t to, WideField<T>& field) {
   apply<T>(level.slope, level.order, x.zeroth, field.p);
   apply<T>(level.slope, level.order, x.first, field.q);
   if constexpr (with_bends) {
@@ -218,7 +222,8 @@ Field<T> narrowed(const WideField<T>& wide, std::size_t order) {
 
 /// The loss between grade g above and all grades below: the bilinear form with l, and D for the inverted grades.
 template <class T>
-double near_loss(const Runs<T>& runs, const Level<T>& level, std::size_t g, const Moments<T>& upper, const Mixed<T>& x, const Moments<T>& lower) {
+double near_loss(const Runs<T>& runs, const Level<T>& level, std::size_t g, const Moments<T>& upper, const Mixed<T>& x,
+                 const Moments<T>& lower) {
   alignas(64) double y[Level<T>::stride];
   double total = 0;
   apply<T>(level.loss, level.order, x.zeroth, y);
@@ -250,7 +255,8 @@ T last_discount(const Runs<T>& runs, const Node& node) {
 
 /// All pairs of an upper and a lower node around `border`; adds to slopes and bends, returns the loss.
 template <bool with_bends, class T>
-double cross(const Runs<T>& runs, const Level<T>& level, T border, const Node& up, const Node& low, Moments<T>& upper, Moments<T>& lower) {
+double cross(const Runs<T>& runs, const Level<T>& level, T border, const Node& up, const Node& low, Moments<T>& upper,
+             Moments<T>& lower) {
   const T half = static_cast<T>(level.half), scale = T(1) / half, reference = last_discount(runs, up);
   const Interval<T> above{border + half, scale, T(1), reference}, below{border - half, -scale, T(-1), reference};
   moments(runs, up, above, level.order, upper);

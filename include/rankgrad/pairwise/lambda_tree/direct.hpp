@@ -57,7 +57,8 @@ void fill_exponentials(const Direct<T>& a, const T* rest = nullptr) {
   for (std::size_t i = 0; i < a.n; i += lanes<T>) {   // the arrays are padded
     const Pack<T> t = load(a.places + i), small = exp_nonpositive<T>(-abs(t)), large = Pack<T>(T(1)) / small;
     const auto positive = t > Pack<T>(T(0));
-    const Pack<T> more = rest ? load(rest + i) : Pack<T>(T(0)), up = select(positive, large, small), down = select(positive, small, large);
+    const Pack<T> more = rest ? load(rest + i) : Pack<T>(T(0)), up = select(positive, large, small),
+                  down = select(positive, small, large);
     store(a.rise + i, fma(up, more, up));
     store(a.fall + i, fnma(down, more, down));
   }
@@ -75,7 +76,8 @@ double direct_rows(const Direct<T>& a, std::size_t i, std::size_t first) {
     Pack<T> value[rows], slope[rows], bend[rows];
     for (std::size_t r = 0; r < rows; ++r) value[r] = slope[r] = bend[r] = zero;
     const auto column = [&](std::size_t at_item, auto at) RANKGRAD_INLINE {
-      const Pack<T> t = load(a.places + at_item), up = load(a.rise + at_item), down = load(a.fall + at_item), d = load(a.discounts + at_item);
+      const Pack<T> t = load(a.places + at_item), up = load(a.rise + at_item), down = load(a.fall + at_item),
+                    d = load(a.discounts + at_item);
       Pack<T> gap = gain - load(a.gains + at_item);
       if constexpr (!std::is_same_v<decltype(at), Whole<T>>) gap = gap * at.load_ones();
       const Pack<T> other = weighted ? load(a.weights + at_item) : one;

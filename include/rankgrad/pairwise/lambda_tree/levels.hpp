@@ -74,7 +74,8 @@ void expand(const Level<T>& level, double* matrix, Kernel f) {
   double cosine[most][most], half_done[most][most];
   const double step = 3.14159265358979323846 / static_cast<double>(points);
   for (std::size_t k = 0; k < points; ++k)
-    for (std::size_t i = 0; i < points; ++i) cosine[k][i] = std::cos(step * static_cast<double>(k) * (static_cast<double>(i) + 0.5));
+    for (std::size_t i = 0; i < points; ++i)
+      cosine[k][i] = std::cos(step * static_cast<double>(k) * (static_cast<double>(i) + 0.5));
   for (std::size_t j = 0; j < points; ++j)
     for (std::size_t k = 0; k < m; ++k) {
       double sum = 0;

@@ -28,7 +28,8 @@ struct Cost {
   }
   static constexpr double pair_direct = is_float ? by_width(0.36, 0.56, 1.7) : by_width(1.04, 1.4, 4.2);
   static constexpr double pair_engine = 2 * pair_direct, pair_top = 1.1 * pair_direct;
-  static constexpr double item_tree = is_float ? by_width(5.4, 5, 18) : by_width(24, 25, 90);   ///< beyond what pairs pay per item
+  static constexpr double item_tree =
+      is_float ? by_width(5.4, 5, 18) : by_width(24, 25, 90);   ///< beyond what pairs pay per item
   static constexpr double bin_tree = is_float ? by_width(390, 350, 550) : by_width(620, 670, 970);   ///< per bin and grade
   static constexpr double run_tree = is_float ? by_width(130, 150, 240) : by_width(165, 205, 500);   ///< per node and grade
   static constexpr double node_items = 48, nodes_of_bin = 32;
@@ -39,13 +40,14 @@ template <Real T, class Sum>
 void multiply(Sum* sums, const T* weights, std::size_t n, double factor) {
   using namespace simd;
   const Pack<double> f(factor);
-  for (std::size_t z = 0; z < n; z += lanes<double>) store_narrow(sums + z, (weights ? f * load_wide(weights + z) : f) * load_wide(sums + z));
+  for (std::size_t z = 0; z < n; z += lanes<double>)
+    store_narrow(sums + z, (weights ? f * load_wide(weights + z) : f) * load_wide(sums + z));
 }
 
 /// Hands the results of runs or of direct pairs to where the items came from.
 template <Real T, class Sum>
-void scatter(const std::uint32_t* item, Sum* slopes, Sum* bends, const T* weights, std::size_t n, double slope_factor, double bend_factor,
-             const GradientSink<T>& out) {
+void scatter(const std::uint32_t* item, Sum* slopes, Sum* bends, const T* weights, std::size_t n, double slope_factor,
+             double bend_factor, const GradientSink<T>& out) {
   multiply(slopes, weights, n, slope_factor);
   for (std::size_t z = 0; z < n; ++z) out.grad[item[z]] += out.scale * static_cast<T>(slopes[z]);
   if (!out.hess) return;
@@ -62,9 +64,11 @@ Contribution<T> by_tree(const Loss& loss, const ListView<T>& list, const Grades<
   Runs<T> runs;
   Bins bins;
   if (!sort_into_bins(loss, list, grades, out.hess != nullptr, runs, bins, workspace)) return {};
-  const double value = out.hess ? all_pairs<true>(runs, bins, leaf_size, workspace) : all_pairs<false>(runs, bins, leaf_size, workspace);
+  const double value =
+      out.hess ? all_pairs<true>(runs, bins, leaf_size, workspace) : all_pairs<false>(runs, bins, leaf_size, workspace);
   const double factor = loss.normalize == Normalize::mean ? 1 / total_weight : 1;
-  scatter(runs.item, runs.slopes, runs.bends, static_cast<const T*>(runs.weights), runs.n, factor * loss.sigma, factor * loss.sigma * loss.sigma, out);
+  scatter(runs.item, runs.slopes, runs.bends, static_cast<const T*>(runs.weights), runs.n, factor * loss.sigma,
+          factor * loss.sigma * loss.sigma, out);
   return {static_cast<T>(factor * value), true};
 }
 
@@ -77,7 +81,8 @@ void split(double x, T& rounded, T& rest) {
 
 /// Pair by pair, for a list with finite scores that span at most 2 reach in sigma s.
 template <Real T, class Loss>
-Contribution<T> by_pairs(const Loss& loss, const ListView<T>& list, double middle, const GradientSink<T>& out, Workspace& workspace) {
+Contribution<T> by_pairs(const Loss& loss, const ListView<T>& list, double middle, const GradientSink<T>& out,
+                         Workspace& workspace) {
   const auto pairs = sort_by_label(list, list.labels.data(), workspace);
   const std::size_t n = pairs.n;
   const double total_weight = pairs.pair_weight();
@@ -110,14 +115,16 @@ Contribution<T> by_pairs(const Loss& loss, const ListView<T>& list, double middl
   fill_exponentials(a, rest);
   a.finer = finer;
   const double value = direct_pairs<sizeof(T) == 4>(a), factor = loss.normalize == Normalize::mean ? 1 / total_weight : 1;
-  scatter(pairs.order, a.row_slopes, a.row_bends, static_cast<const T*>(a.weights), n, factor * loss.sigma, factor * loss.sigma * loss.sigma, out);
+  scatter(pairs.order, a.row_slopes, a.row_bends, static_cast<const T*>(a.weights), n, factor * loss.sigma,
+          factor * loss.sigma * loss.sigma, out);
   return {static_cast<T>(factor * value), true};
 }
 
 /// The first k ranks among themselves, pair by pair. `order`: items by rank. Adds to rows; returns the loss.
 template <Real T, class Loss>
-double inside_top(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, const double* gains, const std::uint32_t* order,
-                  const double* by_rank, std::size_t top, double middle, TopRow<T>* rows, bool with_bends, Workspace& workspace) {
+double inside_top(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, const double* gains,
+                  const std::uint32_t* order, const double* by_rank, std::size_t top, double middle, TopRow<T>* rows,
+                  bool with_bends, Workspace& workspace) {
   const auto frame = workspace.frame();
   Direct<T> a = take_direct<T>(top, !list.weights.empty(), with_bends, workspace);
   T *rest = workspace.take<T>(top, T(0)), *finer = workspace.take<T>(top, T(0));
@@ -145,8 +152,8 @@ double inside_top(const Loss& loss, const ListView<T>& list, const Grades<T>& gr
 
 /// The pairs that touch the first k ranks, for a list with few grades and finite scores that span at most 2 reach in sigma s.
 template <Real T, class Loss>
-Contribution<T> by_top(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, double middle, const GradientSink<T>& out,
-                       Workspace& workspace) {
+Contribution<T> by_top(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, double middle,
+                       const GradientSink<T>& out, Workspace& workspace) {
   const std::size_t n = list.size(), top = metric::cut_off(loss.k, n);
   const bool with_bends = out.hess != nullptr;
   double gains[max_grades];
@@ -207,7 +214,8 @@ Path cheapest(const Grades<T>& grades, std::size_t n, std::size_t top, double sp
   const double by_pair = pairs * (near ? Cost<T>::pair_direct : Cost<T>::pair_engine);
   const double rows = static_cast<double>(metric::cut_off(top, n)), by_top = rows * items * Cost<T>::pair_top;
   const double nodes = std::min(items / Cost<T>::node_items, bins * Cost<T>::nodes_of_bin);
-  const double by_tree = items * Cost<T>::item_tree + static_cast<double>(grades.count) * (bins * Cost<T>::bin_tree + nodes * Cost<T>::run_tree);
+  const double by_tree =
+      items * Cost<T>::item_tree + static_cast<double>(grades.count) * (bins * Cost<T>::bin_tree + nodes * Cost<T>::run_tree);
   if (top != 0 && near && by_top <= by_pair && by_top <= by_tree) return Path::top;
   return by_pair <= by_tree ? (near ? Path::direct : Path::engine) : Path::tree;
 }

@@ -55,7 +55,8 @@ double top_row(const Columns<T>& columns, TopRow<T>& row) {
     P value(zero), slope(zero), bend(zero);
     const std::size_t end = std::min(columns.n, begin + direct_packs * lanes<T>);
     for (std::size_t j = begin; j < end; j += lanes<T>) {   // padded: weight 0 past the end
-      const P d = P(row.place) - load(columns.places + j), gap = P(row.gain) - load(columns.gains + j), weight = load(columns.weights + j);
+      const P d = P(row.place) - load(columns.places + j), gap = P(row.gain) - load(columns.gains + j),
+              weight = load(columns.weights + j);
       const P m = min(P(row.fall) * load(columns.rise + j), one);
       const P share = one / (one + m);
       const auto inverted = gap < zero;

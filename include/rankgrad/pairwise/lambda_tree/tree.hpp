@@ -151,7 +151,8 @@ struct Walk {
         low = std::min(low, runs.places[node.end[g] - 1]);
       }
     if (filled < 2) return 0;
-    if (high - low <= static_cast<T>(Accuracy<T>::narrow) || depth + 1 >= Accuracy<T>::levels) return sweep<with_bends>(runs, node, first_rank, low + (high - low) / 2);
+    if (high - low <= static_cast<T>(Accuracy<T>::narrow) || depth + 1 >= Accuracy<T>::levels)
+      return sweep<with_bends>(runs, node, first_rank, low + (high - low) / 2);
     if (size <= leaf_items) return leaf(runs, node, direct);
     Node up = node, below = node;
     std::uint32_t upper_size = 0;

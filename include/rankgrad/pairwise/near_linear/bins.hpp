@@ -95,7 +95,8 @@ struct BinRange {
 /// u and bin - first of n > 0 scores, to arrays with room for whole packs and for one more pack of bins, which is filled
 /// with -1: past the end of the list there are no bins.
 template <Real T>
-RANKGRAD_NOINLINE BinRange<T> bin_scores(const T* scores, std::size_t n, const Scaling<T>& scaling, Terms terms, T first, T* u, T* bin) {
+RANKGRAD_NOINLINE BinRange<T> bin_scores(const T* scores, std::size_t n, const Scaling<T>& scaling, Terms terms, T first, T* u,
+                                         T* bin) {
   using namespace simd;
   Pack<T> low[2] = {Pack<T>(std::numeric_limits<T>::max()), Pack<T>(std::numeric_limits<T>::max())}, high[2] = {-low[0], -low[1]};
   with_terms(terms, [&](auto constant) {

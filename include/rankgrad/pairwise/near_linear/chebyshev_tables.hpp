@@ -122,7 +122,8 @@ class Tables {
         if (present) at_target[z][l] = sum;
       }
       if (present) to_powers(at_target[z]);
-      for (std::size_t l = 0; present && l < row<T>; ++l) at_target_alternating[z][l] = l % 2 ? -at_target[z][l] : at_target[z][l];
+      for (std::size_t l = 0; present && l < row<T>; ++l)
+        at_target_alternating[z][l] = l % 2 ? -at_target[z][l] : at_target[z][l];
     }
   }
 

@@ -147,7 +147,8 @@ class CompressedPiece {
     using namespace simd;
     std::size_t i = begin;
     for (; i + lanes <= end; i += lanes)
-      body(load(items_.scores + i), load(items_.labels + i), weighted ? load(items_.weights + i) : Pack<T>(T(0)), first_bits<T>(lanes));
+      body(load(items_.scores + i), load(items_.labels + i), weighted ? load(items_.weights + i) : Pack<T>(T(0)),
+           first_bits<T>(lanes));
     if (const std::size_t n = end - i; n > 0)
       body(load_n(items_.scores + i, n, T(0)), load_n(items_.labels + i, n, T(0)),
            weighted ? load_n(items_.weights + i, n, T(0)) : Pack<T>(T(0)), first_bits<T>(n));

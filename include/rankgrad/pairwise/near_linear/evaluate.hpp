@@ -44,7 +44,8 @@ struct RegisterTables {
 template <std::size_t Cells, Real T>
 void fill_table(const double* rows, std::size_t cells, double factor, T* table) {
   for (std::size_t k = 0; k < Order<T>::m; ++k)
-    for (std::size_t c = 0; c < Cells; ++c) table[k * Cells + c] = c < cells ? static_cast<T>(factor * rows[c * row<T> + k]) : T(0);
+    for (std::size_t c = 0; c < Cells; ++c)
+      table[k * Cells + c] = c < cells ? static_cast<T>(factor * rows[c * row<T> + k]) : T(0);
 }
 
 /// A stretch of the list on its way through evaluation, in the first-level cache.
@@ -107,8 +108,8 @@ void add_weighted(const T* values, const T* weights, std::size_t n, T* out) {
 
 /// One piece by registers.
 template <std::size_t Cells, Real T>
-void evaluate_piece(const Items<T>& items, const Grid<T>& grid, const RegisterTables<T>& tables, std::size_t begin, std::size_t end,
-                    T* grad, T* hess, EvaluationBlock<T>& block) {
+void evaluate_piece(const Items<T>& items, const Grid<T>& grid, const RegisterTables<T>& tables, std::size_t begin,
+                    std::size_t end, T* grad, T* hess, EvaluationBlock<T>& block) {
   for (std::size_t i = begin; i < end; i += EvaluationBlock<T>::size) {
     const std::size_t n = std::min(EvaluationBlock<T>::size, end - i);
     find_cells(items, grid, i, n, block);
@@ -123,13 +124,15 @@ void evaluate_piece(const Items<T>& items, const Grid<T>& grid, const RegisterTa
 /// The polynomials coefficients[count][m] of the items [begin, end) of one cell: use(i, left, sums) for each pack, `left`
 /// of whose lanes, and of those that follow, are there. Packs are read past the end.
 template <Real T, std::size_t count, class Use>
-RANKGRAD_INLINE inline void for_each_run(const T* u, std::size_t begin, std::size_t end, const T (*coefficients)[Order<T>::m], Use use) {
+RANKGRAD_INLINE inline void for_each_run(const T* u, std::size_t begin, std::size_t end, const T (*coefficients)[Order<T>::m],
+                                         Use use) {
   using namespace simd;
   const auto some = [&]<std::size_t packs>(std::integral_constant<std::size_t, packs>, std::size_t i) RANKGRAD_INLINE {
     Together<T, packs> x, sums[count];
     RANKGRAD_UNROLL
     for (std::size_t p = 0; p < packs; ++p) x.of[p] = load(u + i + p * lanes<T>);
-    polynomials<count>(x, sums, [&](std::size_t j, std::size_t k, std::size_t) RANKGRAD_INLINE { return Pack<T>(coefficients[j][k]); });
+    polynomials<count>(x, sums,
+                       [&](std::size_t j, std::size_t k, std::size_t) RANKGRAD_INLINE { return Pack<T>(coefficients[j][k]); });
     RANKGRAD_UNROLL
     for (std::size_t p = 0; p < packs; ++p) {
       Pack<T> at[count];
@@ -145,8 +148,8 @@ RANKGRAD_INLINE inline void for_each_run(const T* u, std::size_t begin, std::siz
 
 /// Replaces u by the slopes in a sorted piece, and writes the curvatures to `bend`; coefficients [cell][row].
 template <bool with_curvature, Real T>
-RANKGRAD_NOINLINE void evaluate_sorted(const SortedPiece<T>& piece, std::size_t cells, const double* slopes, const double* curvatures,
-                                       double slope_factor, double curvature_factor, T* bend) {
+RANKGRAD_NOINLINE void evaluate_sorted(const SortedPiece<T>& piece, std::size_t cells, const double* slopes,
+                                       const double* curvatures, double slope_factor, double curvature_factor, T* bend) {
   using namespace simd;
   constexpr std::size_t m = Order<T>::m;
   for (std::size_t c = 0; c < cells; ++c) {
@@ -157,7 +160,8 @@ RANKGRAD_NOINLINE void evaluate_sorted(const SortedPiece<T>& piece, std::size_t 
       coefficients[0][k] = static_cast<T>(slope_factor * slopes[c * row<T> + k]);
       if constexpr (with_curvature) coefficients[1][k] = static_cast<T>(curvature_factor * curvatures[c * row<T> + k]);
     }
-    for_each_run<T, 1 + with_curvature>(piece.u, begin, end, coefficients, [&](std::size_t i, std::size_t left, const Pack<T>* sums) RANKGRAD_INLINE {
+    for_each_run<T, 1 + with_curvature>(piece.u, begin, end, coefficients,
+                                        [&](std::size_t i, std::size_t left, const Pack<T>* sums) RANKGRAD_INLINE {
       store_up_to(piece.u + i, left, sums[0]);   // what follows belongs to the next cell
       if constexpr (with_curvature) store_up_to(bend + i, left, sums[1]);
     });

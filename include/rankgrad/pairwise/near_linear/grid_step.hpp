@@ -23,8 +23,10 @@ void for_each_sweep(std::size_t bins, std::size_t classes, const double* moments
     return sum;
   };
   std::size_t number = 0;
-  for (std::size_t c = 1; c < classes; ++c) visit(std::integral_constant<Side, Side::better>{}, sources(c - 1, c == 1), c, number++);
-  for (std::size_t c = classes - 1; c-- > 0;) visit(std::integral_constant<Side, Side::worse>{}, sources(c + 1, c + 2 == classes), c, number++);
+  for (std::size_t c = 1; c < classes; ++c)
+    visit(std::integral_constant<Side, Side::better>{}, sources(c - 1, c == 1), c, number++);
+  for (std::size_t c = classes - 1; c-- > 0;)
+    visit(std::integral_constant<Side, Side::worse>{}, sources(c + 1, c + 2 == classes), c, number++);
 }
 
 /// The sums over all pairs of items of different classes, from moments[class][bin]: the value, and as coefficients
@@ -46,7 +48,8 @@ double all_potentials(const Bins& bins, std::size_t classes, const double* momen
     if (stretch) own = {stretch->first, stretch->last, stretch->up + number, stretch->down + number};
     constexpr bool better = side() == Side::better;
     value += sweep.template add<side(), (better ? the_value : 0) | the_slope | bends>(
-        sources, moments + c * size, better ? -1 : 1, slopes + c * size, with_curvature ? curvatures + c * size : nullptr, stretch ? &own : nullptr);
+        sources, moments + c * size, better ? -1 : 1, slopes + c * size, with_curvature ? curvatures + c * size : nullptr,
+        stretch ? &own : nullptr);
   });
   return value;
 }

@@ -99,8 +99,10 @@ Outcome act(const Grid<T>& grid, std::size_t classes, const Series<T>& series, d
             Workspace& workspace) {
   const double weight = pair_weight<T>(series.moments, classes, grid.bins.count);
   if (!(weight > 0)) return {};
-  const double value = series.curvatures ? all_potentials<true, T>(grid.bins, classes, series.moments, series.slopes, series.curvatures, workspace)
-                                         : all_potentials<false, T>(grid.bins, classes, series.moments, series.slopes, nullptr, workspace);
+  const double value =
+      series.curvatures
+          ? all_potentials<true, T>(grid.bins, classes, series.moments, series.slopes, series.curvatures, workspace)
+          : all_potentials<false, T>(grid.bins, classes, series.moments, series.slopes, nullptr, workspace);
   const double factor = normalize == Normalize::mean ? 1 / weight : 1;
   return {factor * value, factor * sigma * scale, factor * sigma * sigma * scale, true};
 }
@@ -194,7 +196,8 @@ Outcome by_stretches(const Items<T>& items, const Grid<T>& grid, double sigma, N
     const Sweep<T> sweep(bins, FarField<T>(bins.count, workspace));
     double* sum = items.classes > 2 ? workspace.take<double>(bins.count * row<T>) : nullptr;
     std::copy_n(state, sweeps, state - sweeps);
-    for_each_sweep<T>(bins.count, items.classes, series.moments, sum, [&](auto, const double* sources, std::size_t, std::size_t number) {
+    for_each_sweep<T>(bins.count, items.classes, series.moments, sum,
+                      [&](auto, const double* sources, std::size_t, std::size_t number) {
       const Stretch<T> stretch{first, last, nullptr, state - sweeps + number};
       sweep.sweep_down(sources, &stretch);
     });
@@ -208,8 +211,10 @@ Outcome by_stretches(const Items<T>& items, const Grid<T>& grid, double sigma, N
     if (k > 0) stretches.load(k, series.moments, bins, first, last);
     else std::fill_n(below, sweeps, FarState<T>{{}, 0, 0, bins.id[first]});
     const Stretch<T> stretch{first, last, below, above + k * sweeps};
-    value += series.curvatures ? all_potentials<true, T>(bins, items.classes, series.moments, series.slopes, series.curvatures, workspace, &stretch)
-                               : all_potentials<false, T>(bins, items.classes, series.moments, series.slopes, nullptr, workspace, &stretch);
+    value +=
+        series.curvatures
+            ? all_potentials<true, T>(bins, items.classes, series.moments, series.slopes, series.curvatures, workspace, &stretch)
+            : all_potentials<false, T>(bins, items.classes, series.moments, series.slopes, nullptr, workspace, &stretch);
     stretches.evaluate(first, last, series.slopes, series.curvatures, by_slope, by_slope * sigma, out);
   }
   return {factor * value, by_slope, by_slope * sigma, true};
@@ -239,9 +244,11 @@ std::optional<Contribution<T>> logistic(const ListView<T>& list, double sigma, T
 
   const auto frame = workspace.frame();
   const Grid<T>& grid = placed->grid;
-  const double cells = placed->span * static_cast<double>(items.classes), at_once = rows_budget(n) / cell_bytes<T> / static_cast<double>(items.classes);
+  const double cells = placed->span * static_cast<double>(items.classes),
+               at_once = rows_budget(n) / cell_bytes<T> / static_cast<double>(items.classes);
   detail::Outcome outcome;
-  if (path == Path::streamed || (path == Path::sorted && (placed->span > at_once || cells > 0x1p22))) {   // cells are whole numbers in T
+  // Cells are whole numbers in T.
+  if (path == Path::streamed || (path == Path::sorted && (placed->span > at_once || cells > 0x1p22))) {
     const std::size_t bins = path == Path::streamed ? stretch_bins : std::max(stretch_bins, static_cast<std::size_t>(at_once));
     outcome = detail::by_stretches(items, grid, sigma, normalize, out, workspace, bins);
   } else {

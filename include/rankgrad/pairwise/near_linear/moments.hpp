@@ -91,8 +91,8 @@ struct SortedPiece {
 
 /// Counting sort by cell. `other` is scratch of n, `weights` (with weights) receives the sorted weights.
 template <Real T>
-void sort_piece(const Items<T>& items, const Grid<T>& grid, std::size_t begin, std::size_t n, const SortedPiece<T>& piece, T* other,
-                T* weights) {
+void sort_piece(const Items<T>& items, const Grid<T>& grid, std::size_t begin, std::size_t n, const SortedPiece<T>& piece,
+                T* other, T* weights) {
   using namespace simd;
   const std::size_t cells = items.classes * grid.bins.count;
   const auto bins = static_cast<std::uint32_t>(grid.bins.count);
@@ -134,7 +134,8 @@ void add_sorted(const SortedPiece<T>& piece, const T* weights, std::size_t cells
     if (piece.begin[c] == piece.begin[c + 1]) continue;
     double part[row<T>] = {};
     for (std::size_t i = piece.begin[c]; i < piece.begin[c + 1]; i += run)
-      add_moments<weighted>(piece.u + i, weighted ? weights + i : nullptr, std::min<std::size_t>(run, piece.begin[c + 1] - i), part);
+      add_moments<weighted>(piece.u + i, weighted ? weights + i : nullptr, std::min<std::size_t>(run, piece.begin[c + 1] - i),
+                            part);
     for (std::size_t k = 0; k < row<T>; ++k) sums[c * row<T> + k] += part[k];
   }
 }

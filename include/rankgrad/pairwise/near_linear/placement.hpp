@@ -39,7 +39,8 @@ std::optional<Placement<T>> place_on_grid(const T* scores, std::size_t n, double
 
 /// Numbers the bins that have items: id[b] rising, compact[i] the b of item i.
 template <Real T>
-Bins compact_bins(const Items<T>& items, const Scaling<T>& scaling, Terms terms, std::uint32_t* compact, double* id, Workspace& workspace) {
+Bins compact_bins(const Items<T>& items, const Scaling<T>& scaling, Terms terms, std::uint32_t* compact, double* id,
+                  Workspace& workspace) {
   const auto frame = workspace.frame();
   T *bin = workspace.take<T>(items.n + simd::lanes<T>), *u = workspace.take<T>(items.n);
   std::uint32_t* order = workspace.take<std::uint32_t>(items.n);

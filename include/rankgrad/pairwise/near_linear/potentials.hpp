@@ -109,8 +109,8 @@ class Sweep {
   /// Adds sign * (the potential of the sources) to the coefficients of the targets, and the curvature to theirs; null
   /// where it is not `wanted`. Returns sum l(target - source), which is there for Side::better.
   template <Side side, unsigned wanted>
-  RANKGRAD_NOINLINE double add(const double* sources, const double* targets, double sign, double* coefficients, double* curvatures,
-                              const Stretch<T>* stretch = nullptr) const {
+  RANKGRAD_NOINLINE double add(const double* sources, const double* targets, double sign, double* coefficients,
+                               double* curvatures, const Stretch<T>* stretch = nullptr) const {
     const bool far = stretch || (bins_.count > 1 && bins_.id[bins_.count - 1] - bins_.id[0] > R);
     if (far) sweep_down(sources, stretch);
     const std::size_t first = stretch ? stretch->first : 0, last = stretch ? stretch->last : bins_.count;

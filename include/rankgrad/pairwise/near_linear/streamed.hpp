@@ -40,7 +40,8 @@ class Stretches {
 
   Stretches(const Items<T>& items, const Grid<T>& grid, std::size_t at_once, Workspace& workspace)
       : bins_at_once(at_once), most_bins(at_once + 2 * (Order<T>::R + 1)), items_(items), grid_(grid),
-        order_(workspace.take<std::uint32_t>(items.n)), begin_(workspace.take<std::uint32_t>(items.n / at_once + items.n / items_at_once + 2)) {
+        order_(workspace.take<std::uint32_t>(items.n)),
+        begin_(workspace.take<std::uint32_t>(items.n / at_once + items.n / items_at_once + 2)) {
     const auto frame = workspace.frame();
     T* bin = workspace.take<T>(items.n + lanes);
     alignas(64) T u[block + lanes], part[block + lanes];
@@ -57,7 +58,8 @@ class Stretches {
       const bool another = here != before;
       bins += another;
       before = here;
-      if (another & ((bins > at_once) | (i - begin_[count - 1] >= items_at_once))) begin_[count++] = static_cast<std::uint32_t>(i), bins = 1;
+      if (another & ((bins > at_once) | (i - begin_[count - 1] >= items_at_once)))
+        begin_[count++] = static_cast<std::uint32_t>(i), bins = 1;
     }
     begin_[count] = static_cast<std::uint32_t>(items.n);
     for (std::size_t k = 0; k < count; ++k) most_items = std::max(most_items, neighbours(k).second - neighbours(k).first);
@@ -116,9 +118,9 @@ class Stretches {
       const std::size_t cell = c * bins_ + first;
       SortedPiece<T> piece = sorted();
       piece.begin += cell;
-      (out.hess ? evaluate_sorted<true, T> : evaluate_sorted<false, T>)(piece, last - first, slopes + cell * row<T>,
-                                                                       curvatures ? curvatures + cell * row<T> : nullptr, slope_factor,
-                                                                       curvature_factor, bend_);
+      (out.hess ? evaluate_sorted<true, T> : evaluate_sorted<false, T>)(
+          piece, last - first, slopes + cell * row<T>, curvatures ? curvatures + cell * row<T> : nullptr, slope_factor,
+          curvature_factor, bend_);
     }
     for (std::size_t i = own_begin_; i < own_end_; ++i) {
       const std::size_t to = item(begin_item_ + i), at = place_[i];
@@ -145,7 +147,8 @@ class Stretches {
     const auto bin = [&](std::size_t i) { return static_cast<double>(bin_at(i)); };
     std::size_t from = 0, to = end;
     if (own > 0) from = partition_point(0, own, [&, last = bin(own - 1)](std::size_t i) { return last - bin(i) > reach; });
-    if (end < items_.n) to = partition_point(end, items_.n, [&, first = bin(end)](std::size_t i) { return !(bin(i) - first > reach); });
+    if (end < items_.n)
+      to = partition_point(end, items_.n, [&, first = bin(end)](std::size_t i) { return !(bin(i) - first > reach); });
     return {from, to};
   }
 
