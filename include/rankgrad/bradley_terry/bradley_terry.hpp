@@ -23,7 +23,8 @@ struct MarginLogistic {
     const Pack<T> a = mine * o.first + theirs * o.second + tie, b = theirs * o.first + mine * o.second + tie;
     const auto up = simd::softplus_sigmoid<T>(m - d);
     // Without a margin one serves both: softplus(d) = softplus(-d) + d, and s(d) = 1 - s(-d), without their cancellations.
-    const auto down = margin == 0 ? simd::SoftplusSigmoid<T>{up.other_softplus, up.other, up.sigmoid, up.softplus} : simd::softplus_sigmoid<T>(m + d);
+    const auto down = margin == 0 ? simd::SoftplusSigmoid<T>{up.other_softplus, up.other, up.sigmoid, up.softplus}
+                                  : simd::softplus_sigmoid<T>(m + d);
     return {a * up.softplus + b * down.softplus, b * down.sigmoid - a * up.sigmoid,
             a * (up.sigmoid * up.other) + b * (down.sigmoid * down.other), Pack<T>(T(0))};
   }

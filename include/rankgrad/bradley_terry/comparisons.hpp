@@ -78,7 +78,8 @@ bool suspicious(const ComparisonView<T>& view) {
   }
   std::uint8_t outcome = 0;
   for (const Outcome o : view.outcome) outcome = std::max(outcome, static_cast<std::uint8_t>(o));
-  return same || outcome > static_cast<std::uint8_t>(Outcome::tie) || (view.size() && highest >= view.scores.size()) || !view.soft_outcome.empty();
+  return same || outcome > static_cast<std::uint8_t>(Outcome::tie) || (view.size() && highest >= view.scores.size()) ||
+         !view.soft_outcome.empty();
 }
 
 }  // namespace detail

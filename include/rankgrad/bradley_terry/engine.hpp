@@ -40,7 +40,8 @@ template <Real T>
 class OutcomeChunk {
  public:
   OutcomeChunk(bool soft, std::size_t size, Workspace& workspace)
-      : soft_(soft), first_(workspace.take<T>(size)), second_(soft ? workspace.take<T>(size) : nullptr), tie_(soft ? workspace.take<T>(size) : nullptr) {}
+      : soft_(soft), first_(workspace.take<T>(size)), second_(soft ? workspace.take<T>(size) : nullptr),
+        tie_(soft ? workspace.take<T>(size) : nullptr) {}
 
   /// Comparisons begin .. begin + count - 1, and outcomes of no consequence for a pack past them.
   void read(const ComparisonView<T>& view, std::size_t begin, std::size_t count) {
@@ -64,8 +65,8 @@ class OutcomeChunk {
   RANKGRAD_INLINE inline OutcomePacks<T> at(std::size_t k) const {
     using simd::load;
     if (soft_) return {load(first_ + k), load(second_ + k), load(tie_ + k)};
-    const Pack<T> number = load(first_ + k);
-    const auto is = [&](Outcome o) RANKGRAD_INLINE { return select(number == Pack<T>(T(static_cast<int>(o))), Pack<T>(T(1)), Pack<T>(T(0))); };
+    const Pack<T> number = load(first_ + k), one(T(1)), zero(T(0));
+    const auto is = [&](Outcome o) RANKGRAD_INLINE { return select(number == Pack<T>(T(static_cast<int>(o))), one, zero); };
     return {is(Outcome::first), is(Outcome::second), is(Outcome::tie)};
   }
 

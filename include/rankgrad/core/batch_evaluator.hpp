@@ -89,7 +89,8 @@ class BatchEvaluator {
  private:
   /// Adds factor * reduced loss to gradient and curvature, part by part where the scopes differ.
   template <class L, class E>
-  double accumulate(const L& loss, double factor, const RaggedBatch<T>& batch, T* grad, T* hess, Reduction reduction, const E& executor) {
+  double accumulate(const L& loss, double factor, const RaggedBatch<T>& batch, T* grad, T* hess, Reduction reduction,
+                    const E& executor) {
     if constexpr (is_scaled<L>) {
       return accumulate(loss.loss, factor * loss.weight, batch, grad, hess, reduction, executor);
     } else if constexpr (is_sum<L>) {
@@ -101,7 +102,8 @@ class BatchEvaluator {
     const std::size_t n = batch.items();
     grow(gradient_, n);
     if (hess) grow(curvature_, n);
-    const double value = overwrite(loss, factor, batch, gradient_.data(), hess ? curvature_.data() : nullptr, reduction, executor);
+    T* const own_hess = hess ? curvature_.data() : nullptr;
+    const double value = overwrite(loss, factor, batch, gradient_.data(), own_hess, reduction, executor);
     for (std::size_t i = 0; i < n; ++i) grad[i] += gradient_[i];
     if (hess)
       for (std::size_t i = 0; i < n; ++i) hess[i] += curvature_[i];
@@ -113,7 +115,8 @@ class BatchEvaluator {
   /// The factor of a mean is known only when all lists are done. In most batches every list has a signal: the lists are
   /// given the factor of that case, and only where it was wrong is the gradient gone over once more.
   template <class L, class E>
-  double overwrite(const L& loss, double factor, const RaggedBatch<T>& batch, T* grad, T* hess, Reduction reduction, const E& executor) {
+  double overwrite(const L& loss, double factor, const RaggedBatch<T>& batch, T* grad, T* hess, Reduction reduction,
+                   const E& executor) {
     if constexpr (is_scaled<L>) return overwrite(loss.loss, factor * loss.weight, batch, grad, hess, reduction, executor);
     const bool as_one = scope_of(loss) == Scope::batch;
     const double expected = factor * (as_one ? one() : everything(batch)).factor(reduction);
@@ -138,7 +141,8 @@ class BatchEvaluator {
       total = for_each_run(batch, executor, [&](std::size_t begin, std::size_t end, Workspace& workspace) RANKGRAD_INLINE {
         if constexpr (OverwritingLoss<L, T>)
           if (batch.mask.empty()) return overwrite_run(loss, batch, begin, end, out, workspace);
-        clear(batch.offsets[begin], batch.offsets[end], workspace);   // by the worker that computes them, while they are in its cache
+        // By the worker that computes them, while they are in its cache.
+        clear(batch.offsets[begin], batch.offsets[end], workspace);
         for (std::size_t q = begin; q < end; ++q) parts_[q] = evaluate_unmasked(loss, batch[q], out.list(batch, q), workspace);
       });
     }
@@ -148,7 +152,8 @@ class BatchEvaluator {
   }
 
   template <class L>
-  void overwrite_run(const L& loss, const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) {
+  void overwrite_run(const L& loss, const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out,
+                     Workspace& workspace) {
     if (end - begin > 1) loss.overwrite(batch, begin, end, out, workspace);
     else parts_[begin] = loss.overwrite(batch[begin], out.list(batch, begin), workspace);
   }
@@ -184,7 +189,8 @@ class BatchEvaluator {
       if (alone || !is_large(batch, chunk)) run(chunks_[chunk], chunks_[chunk + 1], workspaces_[worker]);
     });
     for (std::size_t chunk = 0; !alone && chunk + 1 < chunks_.size(); ++chunk)
-      if (is_large(batch, chunk)) together(executor, [&](Workspace& workspace) { run(chunks_[chunk], chunks_[chunk + 1], workspace); });
+      if (is_large(batch, chunk))
+        together(executor, [&](Workspace& workspace) { run(chunks_[chunk], chunks_[chunk + 1], workspace); });
     Total<T> total;
     for (std::size_t q = 0; q < lists; ++q) total.add(parts_[q], batch.list_weight(q));
     return total;
@@ -202,7 +208,8 @@ class BatchEvaluator {
 
   /// Is the chunk one large list?
   bool is_large(const RaggedBatch<T>& batch, std::size_t chunk) const {
-    return chunks_[chunk + 1] - chunks_[chunk] == 1 && batch.offsets[chunks_[chunk + 1]] - batch.offsets[chunks_[chunk]] >= large_list;
+    const std::size_t first = chunks_[chunk], last = chunks_[chunk + 1];
+    return last - first == 1 && batch.offsets[last] - batch.offsets[first] >= large_list;
   }
 
   /// Runs of lists with about the same number of items each: enough of them to balance, few enough to hand out cheaply. A

@@ -28,8 +28,8 @@ RANKGRAD_INLINE inline Contribution<T> softmax_cross_entropy(Problem<T> list, co
 
 /// The same for the lists begin .. end - 1 of a batch; `all`: all its lists as one.
 template <bool Plain, bool Distribution, Real T>
-void softmax_cross_entropies(const Problem<T>& all, const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out,
-                             Workspace& workspace) {
+void softmax_cross_entropies(const Problem<T>& all, const RaggedBatch<T>& batch, std::size_t begin, std::size_t end,
+                             const ListsSink<T>& out, Workspace& workspace) {
   const auto frame = workspace.frame();
   T* const distribution = Distribution ? workspace.take<T>(batch.offsets[end] - batch.offsets[begin]) : nullptr;
   ShortLists<Plain, Distribution, T> together(batch, out, begin, distribution);
@@ -54,23 +54,28 @@ struct SoftmaxFamily {
   template <class View>
   auto problem(const View& view) const {
     using T = typename View::value_type;
-    return Problem<T>{view.scores.data(), view.labels.data(), view.weights.empty() ? nullptr : view.weights.data(), view.scores.size(),
-                      1 / temperature, Distribution ? 1 / label_temperature : 0, normalize == Normalize::mean};
+    const T* const weights = view.weights.empty() ? nullptr : view.weights.data();
+    return Problem<T>{view.scores.data(), view.labels.data(), weights, view.scores.size(), 1 / temperature,
+                      Distribution ? 1 / label_temperature : 0, normalize == Normalize::mean};
   }
   template <Real T>
-  RANKGRAD_INLINE inline Contribution<T> value_and_gradient(const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) const {
+  RANKGRAD_INLINE inline Contribution<T> value_and_gradient(const ListView<T>& list, const GradientSink<T>& out,
+                                                            Workspace& workspace) const {
     checked_size(list);
     return softmax_cross_entropy<Distribution, false>(problem(list), out, workspace);
   }
   template <Real T>
-  RANKGRAD_INLINE inline Contribution<T> overwrite(const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) const {
+  RANKGRAD_INLINE inline Contribution<T> overwrite(const ListView<T>& list, const GradientSink<T>& out,
+                                                   Workspace& workspace) const {
     checked_size(list);
     return softmax_cross_entropy<Distribution, true>(problem(list), out, workspace);
   }
   template <Real T>
-  void overwrite(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) const {
-    if (batch.weights.empty() && !out.hess) softmax_cross_entropies<true, Distribution>(problem(batch), batch, begin, end, out, workspace);
-    else softmax_cross_entropies<false, Distribution>(problem(batch), batch, begin, end, out, workspace);
+  void overwrite(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out,
+                 Workspace& workspace) const {
+    const Problem<T> all = problem(batch);
+    if (!all.weights && !out.hess) softmax_cross_entropies<true, Distribution>(all, batch, begin, end, out, workspace);
+    else softmax_cross_entropies<false, Distribution>(all, batch, begin, end, out, workspace);
   }
 };
 
@@ -106,11 +111,13 @@ struct Softmax {
     return family().value_and_gradient(list, out, workspace);
   }
   template <Real T>
-  RANKGRAD_INLINE inline Contribution<T> overwrite(const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) const {
+  RANKGRAD_INLINE inline Contribution<T> overwrite(const ListView<T>& list, const GradientSink<T>& out,
+                                                   Workspace& workspace) const {
     return family().overwrite(list, out, workspace);
   }
   template <Real T>
-  void overwrite(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) const {
+  void overwrite(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out,
+                 Workspace& workspace) const {
     family().overwrite(batch, begin, end, out, workspace);
   }
 
@@ -147,11 +154,13 @@ struct ListNet {
     return family().value_and_gradient(list, out, workspace);
   }
   template <Real T>
-  RANKGRAD_INLINE inline Contribution<T> overwrite(const ListView<T>& list, const GradientSink<T>& out, Workspace& workspace) const {
+  RANKGRAD_INLINE inline Contribution<T> overwrite(const ListView<T>& list, const GradientSink<T>& out,
+                                                   Workspace& workspace) const {
     return family().overwrite(list, out, workspace);
   }
   template <Real T>
-  void overwrite(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out, Workspace& workspace) const {
+  void overwrite(const RaggedBatch<T>& batch, std::size_t begin, std::size_t end, const ListsSink<T>& out,
+                 Workspace& workspace) const {
     family().overwrite(batch, begin, end, out, workspace);
   }
 

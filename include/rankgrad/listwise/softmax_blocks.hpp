@@ -34,7 +34,8 @@ class Blocks {
   /// `kept`: null, or where e^x stands from one pass to the next, [n], relative to the highest score up to its block. Without
   /// it is computed twice.
   Blocks(const T* x, std::size_t n, double scale, T* kept, Workspace& workspace)
-      : x_(x), n_(n), scale_(scale), workspace_(workspace), exponentials_(kept), tops_(kept ? workspace.take<T>((n + block - 1) / block) : nullptr), sums_(workspace.take<Sums>(pieces())),
+      : x_(x), n_(n), scale_(scale), workspace_(workspace), exponentials_(kept),
+        tops_(kept ? workspace.take<T>((n + block - 1) / block) : nullptr), sums_(workspace.take<Sums>(pieces())),
         piece_tops_(workspace.take<T>(pieces())) {}
 
   /// S, and with target(i, at) the other sums.
@@ -112,7 +113,9 @@ class Blocks {
     const T* const kept = exponentials_ + b;
     const double step = (static_cast<double>(tops_[b / block]) - static_cast<double>(top_)) * scale_;
     const Pack factor(static_cast<T>(step == 0 ? 1 : std::exp(step)));
-    simd::for_each_pack<T>(count, [&](std::size_t i, auto at) RANKGRAD_INLINE { body(b + i, at, factor * at.load(kept + i, T(0))); });
+    simd::for_each_pack<T>(count, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+      body(b + i, at, factor * at.load(kept + i, T(0)));
+    });
   }
 
   template <class Target>
@@ -176,7 +179,8 @@ const T* probabilities(const T* x, std::size_t n, double scale, Workspace& works
   using namespace simd;
   T* const values = workspace.take<T>(n);
   Blocks<T> blocks(x, n, scale, values, workspace);
-  const Pack<T> inverse(static_cast<T>(1 / blocks.pass([](std::size_t, auto) RANKGRAD_INLINE { return Pack<T>(T(0)); }).exponentials));
+  const auto no_target = [](std::size_t, auto) RANKGRAD_INLINE { return Pack<T>(T(0)); };
+  const Pack<T> inverse(static_cast<T>(1 / blocks.pass(no_target).exponentials));
   blocks.for_each_exponential([=](std::size_t i, auto at, Pack<T> e) RANKGRAD_INLINE { at.store(values + i, inverse * e); });
   return values;
 }

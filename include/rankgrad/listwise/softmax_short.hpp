@@ -37,7 +37,8 @@ RANKGRAD_INLINE inline simd::Pack<T> target_at(const Problem<T>& list, const T* 
 
 /// sum_i e_i, e_i = e^{scale d_i}, d_i = from_i - highest, with put(i, at, e) and also(i, at, d) for every pack.
 template <Real T, class Put, class Also>
-RANKGRAD_INLINE inline simd::Pack<T> sum_of_exponentials(const T* from, std::size_t n, double scale, const Put& put, const Also& also) {
+RANKGRAD_INLINE inline simd::Pack<T> sum_of_exponentials(const T* from, std::size_t n, double scale, const Put& put,
+                                                         const Also& also) {
   using namespace simd;
   const T top = highest(from, n);
   const Pack<T> all(top);
@@ -67,14 +68,16 @@ RANKGRAD_INLINE inline ShortSums first_round(const Problem<T>& list, T* distribu
   ShortSums result;
   if constexpr (Distribution) {
     const auto put_target = [&](std::size_t i, const auto&, Pack<T> e) RANKGRAD_INLINE { store(distribution + i, e); };
-    result.target_scale = 1 / wide_sum(sum_of_exponentials(list.targets, list.n, list.label_scale, put_target, [](auto&&...) RANKGRAD_INLINE {}));
+    const auto nothing = [](auto&&...) RANKGRAD_INLINE {};
+    result.target_scale = 1 / wide_sum(sum_of_exponentials(list.targets, list.n, list.label_scale, put_target, nothing));
   }
   Pack<T> Y[2] = {Pack<T>(T(0)), Pack<T>(T(0))}, td[2] = {Pack<T>(T(0)), Pack<T>(T(0))};
-  const Pack<T> S = sum_of_exponentials(list.scores, list.n, list.inverse_temperature, put, [&](std::size_t i, const auto& at, Pack<T> d) RANKGRAD_INLINE {
+  const auto add = [&](std::size_t i, const auto& at, Pack<T> d) RANKGRAD_INLINE {
     const Pack<T> t = target_at<Plain, Distribution>(list, distribution, i, at);
     Y[at.slot] = Y[at.slot] + t;
     td[at.slot] = fma(t, d, td[at.slot]);
-  });
+  };
+  const Pack<T> S = sum_of_exponentials(list.scores, list.n, list.inverse_temperature, put, add);
   const ThreeSums<T> lane = three_sums(S, Y[0] + Y[1], td[0] + td[1]);
   result.sums = {static_cast<double>(lane.a), static_cast<double>(lane.b), static_cast<double>(lane.c)};
   return result;
@@ -85,8 +88,8 @@ template <bool Plain, bool Distribution, bool fresh, Real T>
 Contribution<T> short_list(const Problem<T>& list, const GradientSink<T>& out) {
   using namespace simd;
   alignas(64) T e[longest_short_list<T>], distribution[Distribution ? longest_short_list<T> : 1];
-  const ShortSums first =
-      first_round<Plain, Distribution>(list, distribution, [&](std::size_t i, const auto&, Pack<T> power) RANKGRAD_INLINE { store(e + i, power); });
+  const auto put = [&](std::size_t i, const auto&, Pack<T> power) RANKGRAD_INLINE { store(e + i, power); };
+  const ShortSums first = first_round<Plain, Distribution>(list, distribution, put);
   const Problem<T> copy = list;   // copies, which no store can change
   T *const grad = out.grad, *const hess = Plain ? nullptr : out.hess;
   if (!first.valid()) return no_signal<fresh>(grad, hess, copy.n);
@@ -144,7 +147,8 @@ class ShortLists {
     const Factors<T> factors(list, sums, static_cast<double>(out_.scale(batch_, q)), firsts.target_scale);
     const T* const distribution = distribution_of(q);
     for_each_pack<T>(list.n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-      factors.template add<true>(grad, hess, i, at, at.load(grad + i, T(0)), target_at<Plain, Distribution>(list, distribution, i, at));
+      const Pack<T> e = at.load(grad + i, T(0)), t = target_at<Plain, Distribution>(list, distribution, i, at);
+      factors.template add<true>(grad, hess, i, at, e, t);
     });
     return {static_cast<T>(value_of(list, sums, logarithms_[k])), true};
   }

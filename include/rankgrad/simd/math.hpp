@@ -228,18 +228,19 @@ RANKGRAD_INLINE inline Pack<T> exp_nonpositive(Pack<T> x) {
 template <class T>
 class ScaledExp {
  public:
-  explicit ScaledExp(double scale)
-      : steep_(static_cast<T>(scale * 1.4426950408889634074)), lowest_(ExpConstants<T>::lowest_power / static_cast<T>(scale * 1.4426950408889634074)) {}
+  explicit ScaledExp(double scale) : ScaledExp(static_cast<T>(scale * 1.4426950408889634074), ExpConstants<T>::lowest_power) {}
   RANKGRAD_INLINE inline Pack<T> operator()(Pack<T> d) const { return detail::exp2_or_zero<T>(d, steep_, lowest_); }
 
  private:
+  ScaledExp(T steep, T lowest_power) : steep_(steep), lowest_(lowest_power / steep) {}
   Pack<T> steep_, lowest_;
 };
 
 /// e^x for any x: 0 as above, infinity above the logarithm of the largest number.
 template <class T>
 RANKGRAD_INLINE inline Pack<T> exp(Pack<T> x) {
-  return select(x > Pack<T>(ExpConstants<T>::highest), Pack<T>(std::numeric_limits<T>::infinity()), detail::exp_or_zero<T, false>(x));
+  const Pack<T> infinity(std::numeric_limits<T>::infinity());
+  return select(x > Pack<T>(ExpConstants<T>::highest), infinity, detail::exp_or_zero<T, false>(x));
 }
 
 /// a / b. -ffast-math would pull a into its refinement of 1 / b, where a small a underflows.
