@@ -75,7 +75,8 @@ double cpu_ns() {
 /// The path that the library takes for the list.
 template <class T>
 std::optional<nl::Path> chosen(const rg::ListView<T>& list, nl::Shape& shape) {
-  const auto placed = nl::place_on_grid(list.scores.data(), list.size(), 1.0);
+  rg::Workspace workspace;
+  const auto placed = nl::place_on_grid(list.scores.data(), list.size(), 1.0, workspace);
   const auto classes = nl::classes_of(list.labels.data(), list.size(), nl::Target::two_classes);
   shape = {static_cast<double>(list.size()), classes.pairs, 2, placed->span, false};
   return list.size() < nl::always_pairs<T> ? nl::Path::pairs : nl::choose<T>(shape);

@@ -186,7 +186,7 @@ std::optional<double> near_linear_ranks(std::span<const T> scores, double temper
                                         RankPath path = RankPath::automatic) {
   const std::size_t n = scores.size();
   if (path == RankPath::pairs) return {};
-  auto placed = grid::place_on_grid(scores.data(), n, 1 / temperature);
+  auto placed = grid::place_on_grid(scores.data(), n, 1 / temperature, workspace);
   if (!placed || (path == RankPath::automatic && !grid_is_faster<T>(counted, n, placed->span))) return {};
   const auto frame = workspace.frame();
   const RankList<T> list{scores.data(), gains, n};

@@ -234,7 +234,7 @@ std::optional<Contribution<T>> logistic(const ListView<T>& list, double sigma, T
   if (classes.classes < 2) return {};
   Shape shape{static_cast<double>(n), classes.pairs, static_cast<double>(classes.classes), 1, !list.weights.empty()};
   if (path == Path::automatic && choose<T>(shape) == Path::pairs) return {};   // even if all scores shared a bin
-  auto placed = place_on_grid(list.scores.data(), n, sigma);
+  auto placed = place_on_grid(list.scores.data(), n, sigma, workspace);
   if (!placed) return {};
   shape.span = placed->span;
   const Items<T> items{list.scores.data(), list.labels.data(), list.weights.empty() ? nullptr : list.weights.data(), n, target,
