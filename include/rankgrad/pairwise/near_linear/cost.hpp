@@ -27,13 +27,14 @@ struct Shape {
 /// Nanoseconds. pairs = fixed + per item + per pair (wide: where the scores are too far apart for the kernel without
 /// exponentials); registers = fixed + per item + per item and bin or class + per bin; sorted = fixed + per item + per bin,
 /// and per item where most bins are empty and must be left out. Bins with items count, twice for each pair of classes next
-/// to each other. Fitted by non-negative least squares on relative errors to what bench/dispatch.cpp measures, on a Zen 4.
+/// to each other. Fitted by non-negative least squares on relative errors to what bench/dispatch.cpp measures, on a Zen 4; wide_pair of the first row is between
+/// that (0.74) and a Xeon (1.3).
 template <Real T>
 struct Costs {
   static constexpr bool narrow = sizeof(T) == 4;
 #if defined(__AVX512F__)
   static constexpr double pairs_fixed = narrow ? 185 : 171, pair_item = narrow ? 3.2 : 3.6;
-  static constexpr double pair = narrow ? 0.17 : 0.317, wide_pair = narrow ? 0.744 : 2.4;
+  static constexpr double pair = narrow ? 0.17 : 0.317, wide_pair = narrow ? 1.0 : 2.4;
   static constexpr double registers_fixed = narrow ? 298 : 279, registers_item = narrow ? 1.59 : 2.9;
   static constexpr double registers_item_bin = narrow ? 0.092 : 0.496, registers_bin = narrow ? 83 : 179;
   static constexpr double sorted_fixed = narrow ? 241 : 134, sorted_item = narrow ? 4.37 : 6.84;
