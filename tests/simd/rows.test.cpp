@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 
 #include <rankgrad/core/random.hpp>
+#include <rankgrad/simd/horizontal.hpp>
 #include <rankgrad/simd/rows.hpp>
 
 #include <cmath>
@@ -56,4 +57,33 @@ TEMPLATE_TEST_CASE("the highest of a row, wherever it stands", "[simd]", float, 
   values[simd::lanes<T>] = std::numeric_limits<T>::quiet_NaN();
   values[2] = T(4);
   CHECK(simd::highest(values.data(), values.size()) == T(4));
+}
+
+TEMPLATE_TEST_CASE("the range of a row, and whether it has one, wherever its ends stand", "[simd]", float, double) {
+  using T = TestType;
+  constexpr T infinity = std::numeric_limits<T>::infinity();
+  for (std::size_t n = 2; n < 4 * simd::lanes<T> + 2; ++n)
+    for (std::size_t where = 0; where < n; ++where) {
+      std::vector<T> values(n, T(1));
+      values[where] = T(-3);
+      values[(where + 1) % n] = std::numeric_limits<T>::max();
+      const auto range = simd::range_of(values.data(), n);
+      CHECK((range.finite && range.low == T(-3) && range.high == std::numeric_limits<T>::max()));
+      for (const T wild : {infinity, -infinity, std::numeric_limits<T>::quiet_NaN()}) {
+        values[where] = wild;
+        CHECK(simd::range_of(values.data(), n).span() == std::numeric_limits<double>::infinity());
+      }
+    }
+  const T pair[2] = {T(5), T(-1)};
+  CHECK(simd::range_of(pair, 2).centre() == 2);
+  CHECK(simd::range_of(pair, 2).span() == 6);
+  CHECK(simd::range_of(pair, 1).span() == 0);
+}
+
+TEST_CASE("sums of columns move to double and leave zeros", "[simd]") {
+  float sums[3] = {1, 2, 3};
+  double wide[3] = {10, 20, 30};
+  simd::move_sums(sums, 2, wide);
+  CHECK((wide[0] == 11 && wide[1] == 22 && wide[2] == 30));
+  CHECK((sums[0] == 0 && sums[1] == 0 && sums[2] == 3));
 }
