@@ -27,8 +27,8 @@ struct Shape {
 /// Nanoseconds. pairs = fixed + per item + per pair (wide: where the scores are too far apart for the kernel without
 /// exponentials); registers = fixed + per item + per item and bin or class + per bin; sorted = fixed + per item + per bin,
 /// and per item where most bins are empty and must be left out. Bins with items count, twice for each pair of classes next
-/// to each other. Fitted by non-negative least squares on relative errors to what bench/dispatch.cpp measures, on a Zen 4; wide_pair of the first row is between
-/// that (0.74) and a Xeon (1.3).
+/// to each other. Fitted by non-negative least squares on relative errors to what bench/dispatch.cpp measures, on a Zen 4;
+/// wide_pair of the first row is between that (0.74) and a Xeon (1.3).
 template <Real T>
 struct Costs {
   static constexpr bool narrow = sizeof(T) == 4;
