@@ -92,7 +92,8 @@ struct SoftmaxFamily {
 /// Units       nats; nats per unit of score.
 /// No signal   the list is empty, or sum w y is not positive.
 /// Cost        O(n) time, n scratch, one exp per item.
-/// Numerics    the highest score is subtracted before anything else.
+/// Numerics    the highest score is subtracted before anything else. Absent items belong into the mask: a score of -inf has
+///             the right gradient, 0, but makes the value NaN.
 /// Parameters  temperature tau > 0. normalize: sum (default), or mean = divided by Y, which makes the targets a
 ///             distribution.
 /// Source      Bruch et al., An analysis of the softmax cost function for learning to rank, ICTIR 2019, eq. (2); top-1
