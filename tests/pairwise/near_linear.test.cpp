@@ -228,6 +228,9 @@ TEMPLATE_TEST_CASE("near-linear pairs: what is left to the pairs", "[near_linear
         auto broken = list;
         broken.scores[at] = static_cast<T>(wild);
         CHECK_FALSE(run(broken, 1, Target::two_classes, path));
+        broken = list;
+        broken.labels[at] = static_cast<T>(wild);   // where nobody checked at the door
+        CHECK_FALSE(run(broken, 1, Target::graded, path));
       }
     auto real = list;
     real.labels[77] = T(0.5);

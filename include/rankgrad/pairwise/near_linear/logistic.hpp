@@ -52,15 +52,15 @@ Classes<T> classes_of(const T* labels, std::size_t n, Target target) {
   }
   const Pack<T> first(labels[0]);
   Pack<T> low = first, high = first;
-  Mask<T> broken = first != first;
+  Mask<T> whole = first == first;   // asked this way round, NaN is not
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
     const Pack<T> y = at.load(labels + i, labels[0]);
     low = min(low, y);
     high = max(high, y);
-    broken = broken | (round_to_even<T>(y) != y);
+    whole = whole & (round_to_even<T>(y) == y);
   });
   const T lowest = -highest_lane(-low), span = highest_lane(high) - lowest;
-  if (any(broken) || !(span < T(most_classes)) || !(lowest > T(-0x1p20f)) || !(lowest < T(0x1p20f))) return {};
+  if (any(~whole) || !(span < T(most_classes)) || !(lowest > T(-0x1p20f)) || !(lowest < T(0x1p20f))) return {};
   const double classes = static_cast<double>(span) + 1, items = static_cast<double>(n);
   return {static_cast<std::size_t>(classes), lowest, 0.5 * items * items * (1 - 1 / classes)};
 }
