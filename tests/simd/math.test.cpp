@@ -164,6 +164,11 @@ TEMPLATE_TEST_CASE("exp of a scaled difference: ends and special values", "[simd
     for (const T far : {std::numeric_limits<T>::max(), infinity}) CHECK(one<T>(exp, -far) == T(0));
     CHECK(std::isnan(one<T>(exp, std::numeric_limits<T>::quiet_NaN())));
   }
+  for (const double scale : {0.0, 1e-300, 1e300, 0.9 * static_cast<double>(std::numeric_limits<T>::max())}) {   // beyond T, rounded in it
+    const simd::ScaledExp<T> power(scale);
+    CHECK(one<T>([&](auto d) { return power(d); }, T(0)) == T(1));
+    CHECK(one<T>([&](auto d) { return power(d); }, T(-1)) == T(scale < 1 ? 1 : 0));
+  }
 }
 
 TEMPLATE_TEST_CASE("exp of anything: ends and special values", "[simd]", float, double) {

@@ -169,7 +169,7 @@ class BatchEvaluator {
     total.weight = 1;
     return total;
   }
-  /// As if every list had a signal; added in the order of for_each_list.
+  /// As if every list had a signal; added in the order of for_each_run.
   static Total<T> everything(const RaggedBatch<T>& batch) {
     Total<T> total;
     if (batch.list_weights.empty()) total.weight = static_cast<double>(batch.lists());

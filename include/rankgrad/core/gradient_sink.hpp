@@ -6,11 +6,12 @@
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
-/// A loss adds, scaled, and never overwrites: a * L1 + b * L2 then needs no second buffer and no second pass, as with
-/// beta = 1 in BLAS. The overwriting behaviour lives in the free function value_and_gradient().
+/// value_and_gradient() of a loss adds, scaled: a * L1 + b * L2 then needs no second buffer and no second pass, as with
+/// beta = 1 in BLAS. The free function of that name writes over; so does a loss's own overwrite(), where it has one
+/// (core/concepts.hpp, OverwritingLoss), into the same arrays.
 ///
-///   grad    [n], += scale * dL/ds_i
-///   hess    [n] or null, += scale * h_i with h_i >= 0; what h is, each loss states as Curvature
+///   grad    [n], += (or =) scale * dL/ds_i
+///   hess    [n] or null, likewise scale * h_i with h_i >= 0; what h is, each loss states as Curvature
 template <Real T>
 struct GradientSink {
   T* grad = nullptr;

@@ -26,15 +26,15 @@ bool count_grades(const ListView<T>& list, Grades& grades) {
   const std::size_t n = list.size();
   const Pack<T> zero(T(0)), one(T(1));
   Pack<T> top[2] = {zero, zero};
-  Mask<T> broken = zero != zero;
+  Mask<T> whole = zero == zero;   // asked this way round, NaN is not
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
     const Pack<T> y = larger(zero, at.load(labels + i, T(0)));
     top[at.slot] = larger(top[at.slot], y);
-    broken = broken | (round_to_even<T>(y) != y);
-    if (!list.weights.empty()) broken = broken | (at.load(list.weights.data() + i, T(1)) != one);
+    whole = whole & (round_to_even<T>(y) == y);
+    if (!list.weights.empty()) whole = whole & (at.load(list.weights.data() + i, T(1)) == one);
   });
   const T highest_label = highest(larger(top[0], top[1]));
-  if (any(broken) || !(highest_label < T(Grades::most))) return false;
+  if (any(~whole) || !(highest_label < T(Grades::most))) return false;
   grades.highest = static_cast<std::size_t>(highest_label);
   constexpr std::size_t stretch = 4096;   // stays in the first-level cache for all grades
   for (std::size_t begin = 0; begin < n; begin += stretch)

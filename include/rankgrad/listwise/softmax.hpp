@@ -91,9 +91,10 @@ struct SoftmaxFamily {
 /// Shapes      scores, labels [n], labels >= 0; weights [n] or empty, multiply the labels (as rax).
 /// Units       nats; nats per unit of score.
 /// No signal   the list is empty, or sum w y is not positive.
-/// Cost        O(n) time, n scratch, one exp per item.
-/// Numerics    the highest score is subtracted before anything else. Absent items belong into the mask: a score of -inf has
-///             the right gradient, 0, but makes the value NaN.
+/// Cost        O(n) time, one exp per item. Scratch only for long lists inside a mixture or with a mask: n.
+/// Numerics    the highest score is subtracted before anything else; sum w y (highest - s_i), before it is divided by tau,
+///             must not overflow T, or the value does (the gradient does not). Absent items belong into the mask: a
+///             score of -inf has the right gradient, 0, but makes the value NaN.
 /// Parameters  temperature tau > 0. normalize: sum (default), or mean = divided by Y, which makes the targets a
 ///             distribution.
 /// Source      Bruch et al., An analysis of the softmax cost function for learning to rank, ICTIR 2019, eq. (2); top-1
@@ -134,7 +135,7 @@ struct Softmax {
 ///
 /// Curvature   exact diagonal, >= 0.
 /// No signal   the list is empty. (All labels equal still pulls the scores together.)
-/// Cost        O(n) time, 2 n scratch, two exps per item.
+/// Cost        O(n) time, n scratch (inside a mixture or with a mask 2 n), two exps per item.
 /// Parameters  temperature tau > 0 of the scores; label_temperature > 0 divides the labels. normalize as Softmax.
 /// Source      Cao, Qin, Liu, Tsai, Li, Learning to rank: from pairwise approach to listwise approach, ICML 2007.
 struct ListNet {

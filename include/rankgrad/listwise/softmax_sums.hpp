@@ -5,7 +5,8 @@
 //   dL/ds_i = (Y p_i - t_i) / tau,   p_i = e^{x_i} / S,   S = sum_j e^{x_j},   Y = sum_i t_i
 //
 // With top the highest score, S >= 1 and every term of L = Y log S - sum_i t_i d_i / tau is >= 0: nothing cancels.
-// The rounding of d and of 1 / tau adds to the error of an exponential, 2 |x| u e^x, which is below 0.8 u of the largest.
+// The rounding of d and of 1 / tau (and, where it is not fused, of their product) adds |x| u e^x each to the error of an
+// exponential, which is below 0.4 u of the largest.
 //
 // Lists are read twice, for the sums and for the derivatives: short ones by listwise/softmax_short.hpp, longer ones by
 // listwise/softmax_blocks.hpp.
