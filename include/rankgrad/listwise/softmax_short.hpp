@@ -4,10 +4,11 @@
 // Formulas and error: listwise/softmax_sums.hpp. What lies past the end of the last pack reads as the highest score; its
 // exponential is multiplied by 0 and its label reads as 0.
 //
-// One list is a chain: highest score, exponentials, sums, one division, derivatives, and a logarithm. Each waits for the
-// one before, 150 cycles for 55 items, of which the arithmetic is 40. Many lists are therefore taken in two rounds: first
-// the sums of 16 lists, which do not wait for each other, then the derivatives of the 16, which do not either. Between the
-// rounds the exponentials stand where the gradients will, and the logarithms are taken by the pack.
+// One list is a chain: highest score, exponentials, sums, one division, derivatives, and a logarithm, each waiting for the
+// one before. Many lists are therefore taken in two rounds: first the sums of 16 lists, which do not wait for each other,
+// then the derivatives of the 16, which do not either. Between the rounds the exponentials stand where the gradients will,
+// and the logarithms are taken by the pack. On a Xeon, 47 instead of 56 ns for a list of 55 with all that is around it; what
+// remains is the number of instructions, two fifths of which serve the list and not its items.
 //
 // One instance for all lengths: with one per number of packs, their arrays in registers, batches of lists of unequal
 // lengths are no faster, for each list mispredicts its instance.
@@ -101,7 +102,7 @@ Contribution<T> short_list(const Problem<T>& list, const GradientSink<T>& out) {
   return {static_cast<T>(value_of(copy, sums, std::log(sums.exponentials))), true};
 }
 
-/// Lists of a batch whose problems the caller keeps in `list`, at most 16 of them, each short and not empty.
+/// Up to 16 lists of a batch, each short and not empty: add() every one, then finish() all.
 template <bool Plain, bool Distribution, Real T>
 class ShortLists {
   static constexpr std::size_t room = 16;
