@@ -56,8 +56,7 @@ class BatchEvaluator {
       for (T& h : curvature) h = std::max(h, floor);
       return static_cast<T>(value);
     }
-    simd::clear(gradient.data(), gradient.size());
-    simd::clear(curvature.data(), curvature.size());
+    simd::clear(grad, hess, gradient.size());
     const double value = accumulate(loss, 1.0, batch, grad, hess, reduction, executor);
     for (T& h : curvature) h = std::max(h, floor);
     return static_cast<T>(value);
@@ -126,8 +125,7 @@ class BatchEvaluator {
       constexpr std::size_t piece_size = 65536;
       for_each_piece((last - first + piece_size - 1) / piece_size, workspace, [&](std::size_t piece, Workspace&) {
         const std::size_t begin = first + piece * piece_size, size = std::min(piece_size, last - begin);
-        simd::clear(grad + begin, size);
-        if (hess) simd::clear(hess + begin, size);
+        simd::clear(grad + begin, hess ? hess + begin : nullptr, size);
       });
     };
     Total<T> total;

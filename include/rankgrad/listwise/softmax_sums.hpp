@@ -67,7 +67,7 @@ struct Factors {
     bend = simd::Pack<T>(static_cast<T>(slope * sums.targets * list.inverse_temperature));
   }
   /// To what stands in grad and hess; `fresh`: over it.
-  template <bool fresh = false, class At>
+  template <bool fresh, class At>
   RANKGRAD_INLINE void add(T* grad, T* hess, std::size_t i, const At& at, simd::Pack<T> e, simd::Pack<T> t) const {
     using simd::Pack;
     const auto before = [&](const T* there) RANKGRAD_INLINE { return fresh ? Pack<T>(T(0)) : at.load(there + i, T(0)); };
@@ -82,8 +82,7 @@ struct Factors {
 /// What remains to be done for a list without signal.
 template <bool fresh, Real T>
 Contribution<T> no_signal(T* grad, T* hess, std::size_t n) {
-  if (fresh) simd::clear(grad, n);
-  if (fresh && hess) simd::clear(hess, n);
+  if (fresh) simd::clear(grad, hess, n);
   return {};
 }
 

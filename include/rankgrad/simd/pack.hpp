@@ -220,5 +220,11 @@ template <class T>
 RANKGRAD_INLINE inline void clear(T* to, std::size_t n) {
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE { at.store(to + i, Pack<T>(T(0))); });
 }
+/// The same for a gradient and, where it is there, a curvature.
+template <class T>
+RANKGRAD_INLINE inline void clear(T* grad, T* hess, std::size_t n) {
+  clear(grad, n);
+  if (hess) clear(hess, n);
+}
 
 }  // namespace rankgrad::simd
