@@ -3,6 +3,8 @@
 
 #include <rankgrad/core/batch_evaluator.hpp>
 #include <rankgrad/listwise/softmax.hpp>
+#include <rankgrad/listwise/softmax_blocks.hpp>
+#include <rankgrad/listwise/softmax_short.hpp>
 
 #include <cmath>
 #include <limits>
