@@ -4,6 +4,7 @@
 #include "properties/every_loss.hpp"
 
 #include <rankgrad/listwise/approx_ndcg.hpp>
+#include <rankgrad/listwise/entropy.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 
 namespace test {
@@ -47,6 +48,27 @@ struct Oracle<rg::ListNet> {
   static constexpr Traits traits{.shift_invariant = true, .exact_curvature = true, .constant_without_order = false};
   static long double value(const rg::ListNet& loss, const Definition& list) {
     return cross_entropy(list, softmax_of(list.labels, loss.label_temperature), loss.temperature, loss.normalize);
+  }
+};
+
+template <>
+struct Oracle<rg::NegativeEntropy> {
+  static std::vector<rg::NegativeEntropy> instances() { return {{}, {.temperature = 0.4}}; }
+  static constexpr Traits traits{
+      .shift_invariant = true, .weights_duplicate = true, .constant_without_order = false, .tolerance = 512};
+  static long double value(const rg::NegativeEntropy& loss, const Definition& list) {
+    long double top = -std::numeric_limits<long double>::max(), tops = 0, others = 0, total = 0;
+    for (std::size_t i = 0; i < list.size(); ++i)
+      if (list.weights[i] > 0) top = std::max(top, list.scores[i]);
+    for (std::size_t i = 0; i < list.size(); ++i)
+      if (list.weights[i] > 0)
+        (list.scores[i] == top ? tops : others) += list.weights[i] * expl((list.scores[i] - top) / loss.temperature);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (!(list.weights[i] > 0)) continue;
+      const long double log_share = (list.scores[i] - top) / loss.temperature - logl(tops) - log1pl(others / tops);
+      total += list.weights[i] * expl(log_share) * log_share;   // w_i copies of one share
+    }
+    return total;
   }
 };
 
