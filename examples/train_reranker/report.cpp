@@ -4,9 +4,11 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <rankgrad/interop/trec.hpp>
 
 #include <algorithm>
 #include <numeric>
+#include <sstream>
 
 namespace reranker {
 namespace {
@@ -79,16 +81,17 @@ std::string results_json(const Report& report) {
 }
 
 std::string trec_run(const Dataset& data, std::span<const float> scores, std::string_view tag) {
-  std::string run;
+  rankgrad::trec::Run run;
   for (std::size_t q = 0; q < data.lists(); ++q) {
     std::vector<std::uint32_t> order(data.offsets[q + 1] - data.offsets[q]);
     std::iota(order.begin(), order.end(), data.offsets[q]);
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return scores[a] > scores[b]; });
-    std::size_t rank = 0;
-    for (const std::uint32_t item : order)
-      run += fmt::format("{} Q0 {} {} {} {}\n", data.queries[q], data.documents[item], ++rank, scores[item], tag);
+    run.begin_query(data.queries[q]);
+    for (const std::uint32_t item : order) run.add(data.documents[item], scores[item]);
   }
-  return run;
+  std::ostringstream text;
+  rankgrad::require(rankgrad::trec::write_run(text, run, tag));
+  return text.str();
 }
 
 std::string weights_json(const Result& result, const Columns& columns) {
