@@ -1,4 +1,4 @@
-// rankgrad/rankgrad.hpp: everything but the opt-in headers: exec/threads.hpp, exec/openmp.hpp, interop/*.
+// rankgrad/rankgrad.hpp: everything but the opt-in headers: exec/threads.hpp, exec/openmp.hpp, embedding/*, interop/*.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -11,6 +11,7 @@
 // Losses of single items, of pairs, of whole lists.
 #include <rankgrad/listwise/approx_ndcg.hpp>
 #include <rankgrad/listwise/approximate_ranks.hpp>
+#include <rankgrad/listwise/entropy.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/pairwise/hinge.hpp>
 #include <rankgrad/pairwise/lambdarank.hpp>
@@ -67,8 +68,10 @@
 #include <rankgrad/bradley_terry/win_tie.hpp>
 
 // Metrics.
+#include <rankgrad/metric/answers.hpp>
 #include <rankgrad/metric/auc.hpp>
 #include <rankgrad/metric/average_precision.hpp>
+#include <rankgrad/metric/efficiency.hpp>
 #include <rankgrad/metric/gain_discount.hpp>
 #include <rankgrad/metric/ndcg.hpp>
 #include <rankgrad/metric/precision.hpp>
