@@ -22,7 +22,7 @@ Head::Matrix random_matrix(Eigen::Index rows, Eigen::Index columns, std::uint64_
 
 TEST_CASE("the low-rank part is the best approximation, and both parts start as published", "[embedding]") {
   const Head::Matrix w = random_matrix(7, 10, 1);
-  const Head head = Head::from_dense(w, {.rank = 3, .channel_share = 0.21, .residual_triplets = 2});
+  const Head head = Head::from_dense(w, rg::LowRankSparseInit{.rank = 3, .channel_share = 0.21, .residual_triplets = 2});
   const Eigen::JacobiSVD<Eigen::MatrixXd> svd(Eigen::MatrixXd(w), Eigen::ComputeThinU | Eigen::ComputeThinV);
   const Eigen::MatrixXd best =
       svd.matrixU().leftCols(3) * svd.singularValues().head(3).asDiagonal() * svd.matrixV().leftCols(3).transpose();
