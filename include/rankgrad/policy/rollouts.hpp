@@ -52,7 +52,8 @@ constexpr std::size_t checked_size(const RolloutView<T>& view) {
   [[maybe_unused]] const std::size_t n = view.tokens(), sequences = view.sequences();
   RANKGRAD_EXPECTS(fits(view.old_log_probs.size(), n), "old_log_probs and log_probs differ in size");
   RANKGRAD_EXPECTS(fits(view.reference_log_probs.size(), n), "reference_log_probs and log_probs differ in size");
-  RANKGRAD_EXPECTS(view.rewards.size() + view.advantages.size() == sequences, "there is not one reward or advantage per sequence");
+  RANKGRAD_EXPECTS(view.rewards.size() + view.advantages.size() == sequences,
+                   "there must be one reward or advantage a sequence");
   RANKGRAD_EXPECTS(fits(view.weights.size(), sequences), "weights and sequences differ in number");
   RANKGRAD_EXPECTS(view.mask.empty(), "a loss was called with a mask: call it through value_and_gradient()");
   return n;
