@@ -28,7 +28,8 @@ RANKGRAD_INLINE inline DivergenceTerm<T> divergence_term(simd::Pack<T> p, simd::
   const Pack<T> bent = log1p_unit<T>(d2 / (one - d2)), steep = atanh_third<T>(d);
   // Beyond, the ratios p / M and q / M are apart.
   const Pack<T> up = two * p * inverse, down = two * q * inverse;
-  const Pack<T> log_up = log_positive<T>(select(up > normal, up, one)), log_down = log_positive<T>(select(down > normal, down, one));
+  const Pack<T> log_up = log_positive<T>(select(up > normal, up, one));
+  const Pack<T> log_down = log_positive<T>(select(down > normal, down, one));
   const auto near = d2 < Pack<T>(T(1.0 / 9));   // NaN is not
   const Pack<T> phi = select(near, two * d * steep - bent, fma(up, log_up, down * log_down));
   return {sum * phi, select(near, fnma(half, bent, steep), log_up), p * q * inverse};
@@ -36,8 +37,8 @@ RANKGRAD_INLINE inline DivergenceTerm<T> divergence_term(simd::Pack<T> p, simd::
 
 }  // namespace listwise
 
-/// Jensen-Shannon divergence: the scores as a distribution, against the labels as one; bounded, unlike the cross-entropy of Softmax
-/// and ListNet.
+/// Jensen-Shannon divergence: the scores as a distribution, against the labels as one; bounded, unlike the cross-entropy of
+/// Softmax and ListNet.
 ///
 ///   L(s, y)   = KL(P || M) / 2 + KL(Q || M) / 2        P = softmax(s / tau),  M = (P + Q) / 2
 ///   Q_i       = w_i t_i / sum_j w_j t_j                t = y, or softmax(y / label_temperature)
