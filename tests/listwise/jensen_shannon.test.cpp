@@ -46,7 +46,8 @@ TEST_CASE("Jensen-Shannon: the curvature", "[listwise]") {
   const double sum = p0[0] + p0[1] + p0[2], temperature = 0.5;
   std::vector<double> scaled(far);
   for (double& s : scaled) s *= temperature;
-  rg::value_gradient_and_curvature(rg::JensenShannon{.temperature = temperature}, rg::ListView<double>{.scores = scaled, .labels = labels}, gradient, curvature);
+  const rg::ListView<double> other{.scores = scaled, .labels = labels};
+  rg::value_gradient_and_curvature(rg::JensenShannon{.temperature = temperature}, other, gradient, curvature);
   for (std::size_t i = 0; i < 3; ++i) {
     double h = 0;
     for (std::size_t j = 0; j < 3; ++j) {
@@ -96,7 +97,8 @@ TEMPLATE_TEST_CASE("Jensen-Shannon: the terms of an item", "[listwise]", float, 
   rg::Random random(9);
   for (int k = 0; k < 4000; ++k) {
     const T p = static_cast<T>(std::pow(10.0, -6 * random.uniform()));
-    const T q = k % 5 == 0 ? T(0) : k % 5 == 1 ? p * static_cast<T>(1 + 0.5 * random.uniform()) : static_cast<T>(std::pow(10.0, -30 * random.uniform()));
+    const T near = p * static_cast<T>(1 + 0.5 * random.uniform()), any = static_cast<T>(std::pow(10.0, -30 * random.uniform()));
+    const T q = k % 5 == 0 ? T(0) : k % 5 == 1 ? near : any;
     const auto term = rg::listwise::divergence_term<T>(P(p), P(q));
     const long double a = static_cast<long double>(p), b = static_cast<long double>(q), m = (a + b) / 2, d = (a - b) / (a + b);
     const long double value = 2 * (a * log1pl(d) + (b > 0 ? b * logl(b / m) : 0));

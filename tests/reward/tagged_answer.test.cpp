@@ -16,7 +16,8 @@ std::string answer(std::string_view text) {
 std::vector<std::uint32_t> ids(std::string_view text) {
   std::array<std::uint32_t, 8> out{};
   const auto parsed = reward::parse_ids(text, out);
-  return parsed.valid ? std::vector<std::uint32_t>(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(parsed.count)) : std::vector<std::uint32_t>{};
+  if (!parsed.valid) return {};
+  return {out.begin(), out.begin() + static_cast<std::ptrdiff_t>(parsed.count)};
 }
 }  // namespace
 
@@ -31,7 +32,8 @@ TEST_CASE("tagged answer: what is found", "[reward]") {
 }
 
 TEST_CASE("tagged answer: what is not", "[reward]") {
-  for (const char* text : {"", "[3]", "<answer>[3]</answer>", "<think>a</think>", "<think>a</think><answer>[3]", "<think>a</think> so <answer>[3]</answer>",
+  for (const char* text : {"", "[3]", "<answer>[3]</answer>", "<think>a</think>", "<think>a</think><answer>[3]",
+                           "<think>a</think> so <answer>[3]</answer>",
                            "</think><answer>x</answer>", "a</think><answer>x</answer><think>", "<answer>x</answer><think>a</think>",
                            "<think>a<answer>x</answer>", "<THINK>a</THINK><answer>x</answer>", "<think>a</think><answer>x</answer"})
     CHECK(answer(text) == "none");
@@ -42,7 +44,8 @@ TEST_CASE("tagged answer: lists of ids", "[reward]") {
   CHECK(ids("[3]") == std::vector<std::uint32_t>{3});
   CHECK(ids("[3,  \n 1]") == std::vector<std::uint32_t>{3, 1});
   CHECK(ids("[99999999999999999999, 0]") == std::vector<std::uint32_t>{0xffffffff, 0});
-  for (const char* text : {"", "[", "[]", "3", "[3", "3]", "[3 ]", "[ 3]", "[3,]", "[,3]", "[3 1]", "[a]", "[-1]", "[3, ]", "[1.5]", " [3]"}) CHECK(ids(text).empty());
+  for (const char* text : {"", "[", "[]", "3", "[3", "3]", "[3 ]", "[ 3]", "[3,]", "[,3]", "[3 1]", "[a]", "[-1]", "[3, ]", "[1.5]", " [3]"})
+    CHECK(ids(text).empty());
 
   std::array<std::uint32_t, 2> two{};
   const auto parsed = reward::parse_ids("[5, 6, 7]", two);

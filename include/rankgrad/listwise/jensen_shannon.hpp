@@ -45,7 +45,7 @@ RANKGRAD_INLINE inline DivergenceTerm<T> divergence_term(simd::Pack<T> p, simd::
 ///   dL/ds_i   = P_i ( log(P_i / M_i) - KL(P || M) ) / (2 tau)
 ///   h_i       = ( c_i (1 - P_i)^2 + P_i^2 sum_{j != i} c_j ) / (2 tau^2),   c_j = P_j Q_j / (P_j + Q_j)
 ///
-/// and all of them by ln 2 in base two.
+/// all divided by ln 2 in base two.
 ///
 /// Curvature   Gauss-Newton, >= 0: the divergence is convex in P, and h is the diagonal of J^T (d2L/dP2) J with J = dP/ds; exact
 ///             where P = Q.

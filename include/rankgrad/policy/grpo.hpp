@@ -13,7 +13,7 @@ namespace rankgrad::inline RANKGRAD_ABI {
 
 /// How the terms of tokens become one loss, w the weights of the sequences:
 ///   sequence_mean   the mean over the tokens of a sequence, and of those the mean over the sequences (GRPO)
-///   token_mean      the mean over all tokens: long sequences count for more (DAPO)
+///   token_mean      the mean over all tokens: long sequences count for more (DAPO, arXiv 2503.14476)
 ///   sequence_sum    the sum over the tokens of a sequence / `length`, and of those the mean over the sequences (Dr. GRPO)
 enum class TokenReduction { sequence_mean, token_mean, sequence_sum };
 

@@ -19,8 +19,8 @@ namespace rankgrad::inline RANKGRAD_ABI::reward {
 /// No signal   both are empty: 0.
 /// Cost        O(k) time after clearing one byte an item.
 /// Errors      an item out of range or twice in a ranking, at the door.
-/// Source      Webber, Moffat, Zobel, A similarity measure for indefinite rankings, ACM TOIS 2010, eq. (8), truncated and
-///             normalised; as a reward: GroupRank (arXiv 2511.11653, version 1), reconstructed from the abstract and the
+/// Source      Webber, Moffat, Zobel, A similarity measure for indefinite rankings, ACM TOIS 2010, truncated and normalised;
+///             as a reward: GroupRank (arXiv 2511.11653, version 1), reconstructed from the abstract and the
 ///             literature, not checked against the source.
 struct RankBiasedOverlap {
   double persistence = 0.9;

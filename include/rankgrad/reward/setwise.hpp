@@ -11,7 +11,7 @@ namespace rankgrad::inline RANKGRAD_ABI::reward {
 ///
 /// A reward is a constant of the gradient: it becomes an advantage (policy/group_advantage.hpp), and Grpo learns from that.
 ///
-/// Source   Rank-R1 (arXiv 2503.06034), section 3.2, and its code.
+/// Source   Rank-R1 (arXiv 2503.06034), and its code.
 constexpr double setwise(std::uint32_t predicted, std::uint32_t gold, bool parsed = true) {
   return parsed && predicted == gold ? 1 : 0;
 }

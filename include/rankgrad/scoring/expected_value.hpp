@@ -24,7 +24,8 @@ namespace rankgrad::inline RANKGRAD_ABI::scoring {
 /// Numerics  the highest logit of a row is subtracted first, and the middle of the values: s is never outside of them, and equal
 ///           values have slope 0.
 /// Errors    sizes, no values, a value that is not finite, at the door. A NaN logit shows in its own row.
-/// Source    ProRank (arXiv 2506.03487), fine-grained scores; ERank (arXiv 2509.00520) compares with it.
+/// Source    ProRank (arXiv 2506.03487), fine-grained scores from a finite set of answers; for more than two answers
+///           reconstructed from the abstract and the literature, not checked against the source.
 template <Real T>
 void fill_expected_values(std::span<const T> logits, std::type_identity_t<std::span<const T>> values,
                           std::type_identity_t<std::span<T>> scores, std::type_identity_t<std::span<T>> slopes = {}) {
