@@ -2,7 +2,8 @@
 
 namespace rg = rankgrad;
 
-TEMPLATE_TEST_CASE("every listwise loss has every property", "[properties]", rg::Softmax, rg::ListNet, rg::NegativeEntropy, rg::ApproxNdcg) {
+TEMPLATE_TEST_CASE("every listwise loss has every property", "[properties]", rg::Softmax, rg::ListNet,
+                   rg::NegativeEntropy, rg::ApproxNdcg, rg::JensenShannon) {
   test::check_every_property<TestType, float>();
   test::check_every_property<TestType, double>();
 }

@@ -5,6 +5,7 @@
 
 #include <rankgrad/listwise/approx_ndcg.hpp>
 #include <rankgrad/listwise/entropy.hpp>
+#include <rankgrad/listwise/jensen_shannon.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 
 namespace test {
@@ -93,6 +94,28 @@ struct Oracle<rg::ApproxNdcg> {
     std::sort(gains.rbegin(), gains.rend());
     for (std::size_t r = 0; r < gains.size(); ++r) ideal += gains[r] * discount(static_cast<long double>(r + 1));
     return ideal > 0 ? -dcg / ideal : 0;
+  }
+};
+
+template <>
+struct Oracle<rg::JensenShannon> {
+  static std::vector<rg::JensenShannon> instances() {
+    return {{}, {.temperature = 0.4, .base = rg::LogBase::two}, {.temperature = 3, .shares = rg::Shares::softmax, .label_temperature = 0.7}};
+  }
+  static constexpr Traits traits{.shift_invariant = true, .constant_without_order = false};
+  static long double value(const rg::JensenShannon& loss, const Definition& list) {
+    const std::vector<long double> p = softmax_of(list.scores, loss.temperature);
+    std::vector<long double> q = loss.shares == rg::Shares::softmax ? softmax_of(list.labels, loss.label_temperature) : list.labels;
+    long double total = 0, sum = 0;
+    for (std::size_t i = 0; i < q.size(); ++i) total += q[i] = list.weights[i] * std::max(q[i], 0.0L);
+    if (!(total > 0)) return 0;
+    const auto relative = [](long double a, long double m) { return a > 0 ? a * logl(a / m) : 0; };
+    for (std::size_t i = 0; i < q.size(); ++i) {
+      q[i] /= total;
+      const long double m = (p[i] + q[i]) / 2;
+      sum += (relative(p[i], m) + relative(q[i], m)) / 2;
+    }
+    return loss.base == rg::LogBase::two ? sum / logl(2.0L) : sum;
   }
 };
 
