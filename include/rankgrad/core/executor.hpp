@@ -49,7 +49,10 @@ class Team {
 /// in their order: then the result has the same bits whoever computed it.
 template <class Task>
 void for_each_piece(std::size_t pieces, Workspace& workspace, const Task& task) {
-  if (const Team* team = workspace.team(); team && pieces > 1) return (*team)(pieces, task);
+  if (const Team* team = workspace.team(); team && pieces > 1) {
+    const Workspace::TeamLoan busy(workspace, nullptr);   // a piece is not cut again
+    return (*team)(pieces, task);
+  }
   for (std::size_t piece = 0; piece < pieces; ++piece) task(piece, workspace);
 }
 
