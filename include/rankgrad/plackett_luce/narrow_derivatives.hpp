@@ -73,7 +73,7 @@ class NarrowDerivatives {
     const std::size_t room = this->room(piece);
     Above own;   // of the piece, so far
     std::size_t done = piece.begin;
-    for_each_tie(target_, piece, [&](std::size_t b, std::size_t e, std::size_t, std::size_t) {
+    for_each_tie(target_, piece, [&](std::size_t b, std::size_t e, std::size_t, std::size_t) RANKGRAD_INLINE {
       untied<written>(done, b, room, above, own);
       const Shares group = shares(b, e, b, e);
       if constexpr (written) write_tied(b, e, room, above + (own + group.own));
@@ -87,6 +87,7 @@ class NarrowDerivatives {
   /// The places [from, to), none of them tied.
   template <bool written>
   void untied(std::size_t from, std::size_t to, std::size_t room, const Above& above, Above& own) const {
+    if (from == to) return;
     const Pack a_above(above.a), b_above(above.b);
     Pack a_own(own.a), b_own(own.b);
     for (std::size_t k = from; k < to; k += width) {   // what runs over is overwritten by the next group
@@ -107,7 +108,7 @@ class NarrowDerivatives {
   }
 
   /// The places [from, to) of the group [b, e).
-  Shares shares(std::size_t b, std::size_t e, std::size_t from, std::size_t to) const {
+  RANKGRAD_INLINE Shares shares(std::size_t b, std::size_t e, std::size_t from, std::size_t to) const {
     const Pack f = target_.step(b, e);
     Pack a_own(0.0), b_own(0.0), a_all(0.0), b_all(0.0);
     for (std::size_t k = from; k < to; k += width) {
@@ -124,16 +125,19 @@ class NarrowDerivatives {
   }
 
   /// The places [from, to) of one group: a and b are the same for all of it.
-  void write_tied(std::size_t from, std::size_t to, std::size_t room, const Above& sums) const {
+  RANKGRAD_INLINE void write_tied(std::size_t from, std::size_t to, std::size_t room, const Above& sums) const {
     const Pack a(sums.a), b(sums.b);
-    for (std::size_t k = from; k < to; k += width) {   // as above
+    const auto write = [&](std::size_t k, std::size_t room) RANKGRAD_INLINE {
       const Pack e = simd::load(exponentials_ + k);
       put(gradient_, k, room, simd::fma(e, a, -simd::load(item_ + k)));
       if constexpr (Curved) {
         const Pack h = e * simd::fnma(e, b, a);
         put(curvature_, k, room, simd::select(h < Pack(0.0), Pack(0.0), h));
       }
-    }
+    };
+    std::size_t k = from;
+    for (; k + width <= to; k += width) write(k, k + width);
+    if (k < to) write(k, room);
   }
 
   const Target& target_;

@@ -42,7 +42,7 @@ struct Piece {
 
 /// body(b, e, from, to) for every group [b, e) of two or more, of which [from, to) is in the piece.
 template <class Body>
-void for_each_tie(const Target& target, const Piece& piece, const Body& body) {
+RANKGRAD_INLINE inline void for_each_tie(const Target& target, const Piece& piece, const Body& body) {
   if (!target.starts) return;
   if (piece.part) return body(target.begin(piece.group), target.end(piece.group), piece.begin, piece.end);
   for (std::size_t g = piece.group; g < piece.group_end; ++g)

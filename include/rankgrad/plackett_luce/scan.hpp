@@ -153,39 +153,50 @@ class Scan {
     double* const sums = workspace_.take<double>(n_ + 1);
     sums[n_] = 0;
     denominators_ = sums;
+    if (pieces_.size() == 1) {
+      exponentiate<false>(0, n_);
+      suffix_sums(exponentials_, sums, n_);
+      return put_shares(pieces_[0], sums);
+    }
     const auto frame = workspace_.frame();
     double* const below = workspace_.take<double>(pieces_.size());   // first the sums of the pieces, then of all below them
-    // Pieces of whole packs here, as packs are written past the end: to be right there, too, is the next one's business.
-    const auto first = [&](std::size_t k) { return k == n_ ? n_ : (k + simd::lanes<double> - 1) / simd::lanes<double> * simd::lanes<double>; };
+    // By whole packs here, which do not reach into the next piece: for sums, groups of ties do not matter.
+    const auto pack_at = [&](std::size_t k) { return k == n_ ? n_ : k / simd::lanes<double> * simd::lanes<double>; };
     pieces_.for_each([&](std::size_t p, const Piece& piece, Workspace&) {
-      const std::size_t begin = first(piece.begin);
-      const double* const scores = target_.scores + begin;
-      double *const exponentials = exponentials_ + begin, fill = highest_;
-      const Pack top(fill);
-      Pack sum(0.0);
-      simd::for_each_pack<double>(first(piece.end) - begin, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-        const Pack e = simd::exp_nonpositive<double>(at.load(scores + i, fill) - top);
-        sum = sum + e * at.load_ones();
-        simd::store(exponentials + i, e);
-      });
-      below[p] = simd::sum(sum);
+      below[p] = exponentiate<true>(pack_at(piece.begin), pack_at(piece.end));
     });
-    double under = 0;
-    for (std::size_t p = pieces_.size(); p-- > 0;) under += std::exchange(below[p], under);
+    double sum = 0;
+    for (std::size_t p = pieces_.size(); p-- > 0;) sum += std::exchange(below[p], sum);
     pieces_.for_each([&](std::size_t p, const Piece& piece, Workspace&) {
-      const std::size_t begin = first(piece.begin);
-      suffix_sums(exponentials_ + begin, sums + begin, first(piece.end) - begin, below[p]);
+      const std::size_t b = pack_at(piece.begin), e = pack_at(piece.end);
+      suffix_sums(exponentials_ + b, sums + b, e - b, below[p]);
     });
-    if (!target_.starts) return;
-    // In place: the first place of every group keeps Z_g, which is all that the others read.
-    pieces_.for_each([&](std::size_t, const Piece& piece, Workspace&) {
-      for_each_tie(target_, piece, [&](std::size_t b, std::size_t e, std::size_t from, std::size_t to) {
-        const Pack z(sums[b]), below_it(sums[e]), f = target_.step(b, e);
-        for (std::size_t k = std::max(from, b + 1); k < to; k += simd::lanes<double>) {
-          const Pack share = Target::shares(k, b, f), d = simd::fma(share, z, (Pack(1.0) - share) * below_it);
-          simd::store_up_to(sums + k, to - k, d);
-        }
-      });
+    if (target_.starts) pieces_.for_each([&](std::size_t, const Piece& piece, Workspace&) { put_shares(piece, sums); });
+  }
+
+  /// e_k for the places [b, e) and, if they are `summed`, their sum. Whole packs are written: the workspace is padded.
+  template <bool summed>
+  double exponentiate(std::size_t b, std::size_t e) const {
+    const double *const scores = target_.scores + b, fill = highest_;
+    double* const exponentials = exponentials_ + b;
+    const Pack top(fill);
+    Pack sum(0.0);
+    simd::for_each_pack<double>(e - b, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+      const Pack power = simd::exp_nonpositive<double>((summed ? at.load(scores + i, fill) : simd::load(scores + i)) - top);
+      simd::store(exponentials + i, power);
+      if constexpr (summed) sum = sum + power * at.load_ones();
+    });
+    return simd::sum(sum);
+  }
+
+  /// D of a piece from Z, in place: the first place of every group keeps Z_g, which is all that the others read.
+  void put_shares(const Piece& piece, double* sums) const {
+    for_each_tie(target_, piece, [&](std::size_t b, std::size_t e, std::size_t from, std::size_t to) RANKGRAD_INLINE {
+      const Pack z(sums[b]), below(sums[e]), f = target_.step(b, e);
+      for (std::size_t k = std::max(from, b + 1); k < to; k += simd::lanes<double>) {
+        const Pack share = Target::shares(k, b, f), d = simd::fma(share, z, (Pack(1.0) - share) * below);
+        simd::store_up_to(sums + k, to - k, d);
+      }
     });
   }
 

@@ -21,14 +21,14 @@ struct GradeCounters {
   static constexpr std::size_t parts = 4;
   std::uint32_t of[parts][most_grades];   ///< how many of a grade; after the sums: where the next of them goes
 
-  /// visit(part, i) for the items [b, e), in each part in their order, while it returns true.
+  /// visit(part, i) for n items, in each part in their order, while it returns true.
   template <class Visit>
-  static bool for_each_item(std::size_t b, std::size_t e, const Visit& visit) {
-    const std::size_t q = (e - b) / parts;
-    for (std::size_t i = b; i < b + q; ++i)
+  RANKGRAD_INLINE static bool for_each_item(std::size_t n, const Visit& visit) {
+    const std::size_t q = n / parts;
+    for (std::size_t i = 0; i < q; ++i)
       for (std::size_t part = 0; part < parts; ++part)
         if (!visit(part, part * q + i)) return false;
-    for (std::size_t i = b + parts * q; i < e; ++i)
+    for (std::size_t i = parts * q; i < n; ++i)
       if (!visit(parts - 1, i)) return false;
     return true;
   }
@@ -37,18 +37,19 @@ struct GradeCounters {
 template <Real T>
 std::uint32_t grade_of(T label) { return static_cast<std::uint32_t>(static_cast<std::int32_t>(label)); }
 
-/// Stretches begin at `cut(s)`; run(task) runs task(s) for every one.
-template <Real T, class Cut, class Run>
+/// Stretches begin at `cut(s)`; run(task) runs task(s) for every one. Their number may be a constant.
+template <Real T, class Count, class Cut, class Run>
 std::size_t order_by_grade(const T* labels, std::uint32_t* order, std::uint32_t* starts, GradeCounters* counters, bool* graded,
-                           std::size_t stretches, const Cut& cut, const Run& run) {
+                           Count stretches, const Cut& cut, const Run& run) {
   run([&](std::size_t s) {
-    auto& count = counters[s].of;
-    for (auto& part : count) std::fill_n(part, most_grades, 0u);
-    graded[s] = GradeCounters::for_each_item(cut(s), cut(s + 1), [&](std::size_t part, std::size_t i) {
-      if (!(labels[i] >= T(0) && labels[i] < T(most_grades))) return false;
-      const std::uint32_t grade = grade_of(labels[i]);
+    auto* const count = counters[s].of;
+    std::fill_n(count[0], GradeCounters::parts * most_grades, 0u);
+    const T* const label = labels + cut(s);
+    graded[s] = GradeCounters::for_each_item(cut(s + 1) - cut(s), [=](std::size_t part, std::size_t i) RANKGRAD_INLINE {
+      if (!(label[i] >= T(0) && label[i] < T(most_grades))) return false;
+      const std::uint32_t grade = grade_of(label[i]);
       ++count[part][grade];
-      return static_cast<T>(grade) == labels[i];
+      return static_cast<T>(grade) == label[i];
     });
   });
   if (!std::all_of(graded, graded + stretches, std::identity{})) return 0;
@@ -64,9 +65,11 @@ std::size_t order_by_grade(const T* labels, std::uint32_t* order, std::uint32_t*
   }
   if (starts) starts[groups] = above;
   run([&](std::size_t s) {
-    auto& next = counters[s].of;
-    GradeCounters::for_each_item(cut(s), cut(s + 1), [&](std::size_t part, std::size_t i) {
-      order[next[part][grade_of(labels[i])]++] = static_cast<std::uint32_t>(i);
+    auto* const next = counters[s].of;
+    const std::size_t first = cut(s);
+    const T* const label = labels + first;
+    GradeCounters::for_each_item(cut(s + 1) - first, [=](std::size_t part, std::size_t i) RANKGRAD_INLINE {
+      order[next[part][grade_of(label[i])]++] = static_cast<std::uint32_t>(first + i);
       return true;
     });
   });
@@ -82,8 +85,8 @@ template <Real T>
 std::size_t order_by_grade(const T* labels, std::size_t n, std::uint32_t* order, std::uint32_t* starts = nullptr) {
   detail::GradeCounters counters;
   bool graded;
-  return detail::order_by_grade(labels, order, starts, &counters, &graded, 1, [=](std::size_t s) { return s * n; },
-                                [](const auto& task) { task(0); });
+  return detail::order_by_grade(labels, order, starts, &counters, &graded, std::integral_constant<std::size_t, 1>{},
+                                [=](std::size_t s) { return s * n; }, [](const auto& task) { task(0); });
 }
 /// The same by whoever is there.
 template <Real T>
