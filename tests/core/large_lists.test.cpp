@@ -71,7 +71,8 @@ TEMPLATE_TEST_CASE("large lists of ListMLE give the same bits on any number of t
         check_on_teams<TestType>(ListMle{.ties = ties}, batch.view());
       check_on_teams<TestType>(ListMle{.temperature = 0.7, .k = 20000}, batch.view());
       check_on_teams<TestType>(ListMle{.position_weight = rg::PositionWeight::p_list_mle()}, batch.view());
-      check_on_teams<TestType>(ListMle{.position_weight = rg::PositionWeight::log2(), .normalize = rg::Normalize::mean}, batch.view());
+      const auto log2 = rg::PositionWeight::log2();
+      check_on_teams<TestType>(ListMle{.position_weight = log2, .normalize = rg::Normalize::mean}, batch.view());
       check_on_teams<TestType>(ListMle{.temperature = 0.01}, batch.view());   // scores far apart
     }
   check_on_teams<TestType>(ListMle{.ties = TargetTies::exact}, batch_with<TestType>({33000}, {.grades = 3}).view());

@@ -39,7 +39,8 @@ namespace rankgrad::inline RANKGRAD_ABI {
 ///             together; stable and shuffled teach the order that they made up).
 /// Cost        O(n) after one sort; one exp, one log and two to four divisions per item, in packs; about 8 n doubles of
 ///             scratch. exact: for a group of m > 1, about 120 (1 + log m) nodes of m items with two exps each, twice that
-///             where P > 1/2. All workers share a large list, but for exact ties and scores further apart than 100.
+///             where P > 1/2. All workers share a large list; where ties are exact or scores further apart than 100,
+///             only its order.
 /// Numerics    double inside; scores up to +-1e8 and beyond stay exact (scan.hpp). Terms are summed as log1p where they
 ///             are small.
 /// Parameters  temperature tau > 0. k: only the first k places count, the other items stay in the denominators; 0 = all.

@@ -127,12 +127,12 @@ class NarrowDerivatives {
   /// The places [from, to) of one group: a and b are the same for all of it.
   RANKGRAD_INLINE void write_tied(std::size_t from, std::size_t to, std::size_t room, const Above& sums) const {
     const Pack a(sums.a), b(sums.b);
-    const auto write = [&](std::size_t k, std::size_t room) RANKGRAD_INLINE {
+    const auto write = [&](std::size_t k, std::size_t limit) RANKGRAD_INLINE {
       const Pack e = simd::load(exponentials_ + k);
-      put(gradient_, k, room, simd::fma(e, a, -simd::load(item_ + k)));
+      put(gradient_, k, limit, simd::fma(e, a, -simd::load(item_ + k)));
       if constexpr (Curved) {
         const Pack h = e * simd::fnma(e, b, a);
-        put(curvature_, k, room, simd::select(h < Pack(0.0), Pack(0.0), h));
+        put(curvature_, k, limit, simd::select(h < Pack(0.0), Pack(0.0), h));
       }
     };
     std::size_t k = from;

@@ -61,7 +61,7 @@ class Pieces {
       alone_ = {0, n, 0, target.groups, false};
       return;
     }
-    pieces_ = workspace.take<Piece>(2 * (n / piece_size) + 1);   // before a group that is cut stands one that may be short
+    pieces_ = workspace.take<Piece>(2 * (n / piece_size) + 1);   // before a cut group one may be short
     count_ = 0;
     for (std::size_t g = 0, k = 0; k < n;) {
       if (const std::size_t b = k, e = target.end(g), parts = (e - b) / piece_size; parts > 0) {

@@ -117,15 +117,15 @@ bool weigh_places(const ListView<T>& list, const Target& target, const std::uint
   };
   auto* const sums = workspace.take<Sums>(pieces.size());   // of a part; of whole groups only `ones`
   const auto sum = [=](std::size_t b, std::size_t e) {
-    Sums sums;
+    Sums all;
     for (std::size_t k = b; k < e; ++k) {
       const double weight = static_cast<double>(list.weight(order[k]));
-      sums += {place[k], weight, weight == 1};
+      all += {place[k], weight, weight == 1};
     }
-    return sums;
+    return all;
   };
-  const auto weigh = [=](std::size_t b, std::size_t e, double size, const Sums& sums) {
-    const double u = sums.u / size, v = sums.v / size;
+  const auto weigh = [=](std::size_t b, std::size_t e, double size, const Sums& group) {
+    const double u = group.u / size, v = group.v / size;
     for (std::size_t k = b; k < e; ++k) {
       item[k] = static_cast<double>(list.weight(order[k])) * u;
       place[k] *= v;

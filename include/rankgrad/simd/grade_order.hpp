@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <type_traits>
 #include <utility>
 
 namespace rankgrad::inline RANKGRAD_ABI::simd {
@@ -43,7 +44,7 @@ std::size_t order_by_grade(const T* labels, std::uint32_t* order, std::uint32_t*
                            Count stretches, const Cut& cut, const Run& run) {
   run([&](std::size_t s) {
     auto* const count = counters[s].of;
-    std::fill_n(count[0], GradeCounters::parts * most_grades, 0u);
+    for (std::size_t part = 0; part < GradeCounters::parts; ++part) std::fill_n(count[part], most_grades, 0u);
     const T* const label = labels + cut(s);
     graded[s] = GradeCounters::for_each_item(cut(s + 1) - cut(s), [=](std::size_t part, std::size_t i) RANKGRAD_INLINE {
       if (!(label[i] >= T(0) && label[i] < T(most_grades))) return false;
@@ -84,7 +85,7 @@ std::size_t order_by_grade(const T* labels, std::uint32_t* order, std::uint32_t*
 template <Real T>
 std::size_t order_by_grade(const T* labels, std::size_t n, std::uint32_t* order, std::uint32_t* starts = nullptr) {
   detail::GradeCounters counters;
-  bool graded;
+  bool graded = false;
   return detail::order_by_grade(labels, order, starts, &counters, &graded, std::integral_constant<std::size_t, 1>{},
                                 [=](std::size_t s) { return s * n; }, [](const auto& task) { task(0); });
 }

@@ -145,22 +145,6 @@ void sort_runs(const T* values, Items items, std::uint64_t* words, std::uint64_t
   }
 }
 
-/// out[r] = the item on place r, sorted[r] its value where that is wanted. `items` may list what stands in `out` where digits
-/// sort, not where counting does.
-template <Real T, class Items>
-void sort_by_counting(const T* values, Items items, std::size_t n, std::uint32_t* out, T* sorted, Workspace& workspace) {
-  Bits<T>*keys = workspace.take<Bits<T>>(n), *ranks = workspace.take<Bits<T>>(n);
-  constexpr KeyOf<T> sign = KeyOf<T>{1} << (8 * sizeof(T) - 1), last = static_cast<KeyOf<T>>(~KeyOf<T>{0});
-  for (std::size_t i = 0; i < n; ++i) {
-    const KeyOf<T> key = descending_key(items.value(values, i));
-    keys[i] = static_cast<Bits<T>>((key - (key == last)) ^ sign);   // packs compare signed; the last key is a NaN's
-  }
-  count_ranks(keys, n, ranks);
-  for (std::size_t i = 0; i < n; ++i) out[ranks[i]] = items.item(i);
-  if (sorted)
-    for (std::size_t i = 0; i < n; ++i) sorted[i] = values[items.number(out[i])];
-}
-
 /// The same by whoever is there: a team takes pieces that end where a run does.
 template <Real T, class Items>
 void sort_runs(const T* values, Items items, std::uint64_t* words, std::uint64_t* other, std::size_t n, unsigned bits,
@@ -179,6 +163,22 @@ void sort_runs(const T* values, Items items, std::uint64_t* words, std::uint64_t
   for_each_piece(pieces, workspace, [=](std::size_t p, Workspace&) {
     sort_runs(values, items, words + cuts[p], other + cuts[p], cuts[p + 1] - cuts[p], bits);
   });
+}
+
+/// out[r] = the item on place r, sorted[r] its value where that is wanted. `items` may list what stands in `out` where digits
+/// sort, not where counting does.
+template <Real T, class Items>
+void sort_by_counting(const T* values, Items items, std::size_t n, std::uint32_t* out, T* sorted, Workspace& workspace) {
+  Bits<T>*keys = workspace.take<Bits<T>>(n), *ranks = workspace.take<Bits<T>>(n);
+  constexpr KeyOf<T> sign = KeyOf<T>{1} << (8 * sizeof(T) - 1), last = static_cast<KeyOf<T>>(~KeyOf<T>{0});
+  for (std::size_t i = 0; i < n; ++i) {
+    const KeyOf<T> key = descending_key(items.value(values, i));
+    keys[i] = static_cast<Bits<T>>((key - (key == last)) ^ sign);   // packs compare signed; the last key is a NaN's
+  }
+  count_ranks(keys, n, ranks);
+  for (std::size_t i = 0; i < n; ++i) out[ranks[i]] = items.item(i);
+  if (sorted)
+    for (std::size_t i = 0; i < n; ++i) sorted[i] = values[items.number(out[i])];
 }
 
 template <Real T, class Items>
