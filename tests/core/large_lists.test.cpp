@@ -7,6 +7,7 @@
 #include <rankgrad/exec/threads.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/pairwise/ranknet.hpp>
+#include <rankgrad/plackett_luce/list_mle.hpp>
 
 #include <limits>
 #include <string>
@@ -58,6 +59,24 @@ TEMPLATE_TEST_CASE("large lists give the same bits on any number of threads", "[
     check_on_teams<TestType>(rg::Softmax{}, batch.view());
     check_on_teams<TestType>(rg::ListNet{.temperature = 0.5}, batch.view());
   }
+}
+
+TEMPLATE_TEST_CASE("large lists of ListMLE give the same bits on any number of threads", "[core]", float, double) {
+  using rg::ListMle, rg::TargetTies;
+  for (const std::size_t grades : {0u, 2000u, 5u})   // few ties, small groups, groups that are cut
+    for (const bool weights : {false, true}) {
+      INFO("grades " << grades << ", weights " << weights);
+      const auto batch = batch_with<TestType>({10, 40000, 70001}, {.grades = grades, .weights = weights});
+      for (const TargetTies ties : {TargetTies::stable, TargetTies::shuffled, TargetTies::breslow, TargetTies::efron})
+        check_on_teams<TestType>(ListMle{.ties = ties}, batch.view());
+      check_on_teams<TestType>(ListMle{.temperature = 0.7, .k = 20000}, batch.view());
+      check_on_teams<TestType>(ListMle{.position_weight = rg::PositionWeight::p_list_mle()}, batch.view());
+      const auto log2 = rg::PositionWeight::log2();
+      check_on_teams<TestType>(ListMle{.position_weight = log2, .normalize = rg::Normalize::mean}, batch.view());
+      check_on_teams<TestType>(ListMle{.temperature = 0.01}, batch.view());   // scores far apart
+    }
+  check_on_teams<TestType>(ListMle{.ties = TargetTies::exact}, batch_with<TestType>({33000}, {.grades = 3}).view());
+  check_on_teams<TestType>(ListMle{}, batch_with<TestType>({33000}, {.grades = 1}).view());
 }
 
 TEST_CASE("a large batch is checked by all workers, and what is wrong is said as one would", "[core]") {

@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 
 #include <rankgrad/core/random.hpp>
+#include <rankgrad/exec/threads.hpp>
 #include <rankgrad/simd/grade_order.hpp>
 
 #include <algorithm>
@@ -43,4 +44,24 @@ TEMPLATE_TEST_CASE("what is not a grade is left to a sort", "[simd]", float, dou
       CHECK(rg::simd::order_by_grade(labels.data(), labels.size(), order.data()) == 0);
     }
   CHECK(order == std::vector<std::uint32_t>(40, 9u));
+}
+
+TEMPLATE_TEST_CASE("a team counts grades like one", "[simd]", float, double) {
+  using T = TestType;
+  const rg::exec::Threads pool(3);
+  std::vector<rg::Workspace> scratch(3);
+  const rg::Team team(pool, scratch);
+  const rg::Workspace::TeamLoan loan(scratch[0], team);
+  for (const std::size_t n : {std::size_t{100}, std::size_t{16384}, std::size_t{50001}}) {
+    rg::Random random(5, n);
+    std::vector<T> labels(n);
+    for (T& y : labels) y = static_cast<T>(random.below(7));
+    std::vector<std::uint32_t> order(n, 9u), expected(n), starts(33, 77), expected_starts(33, 77);
+    const std::size_t groups = rg::simd::order_by_grade(labels.data(), n, expected.data(), expected_starts.data());
+    CHECK(rg::simd::order_by_grade(labels.data(), n, order.data(), starts.data(), scratch[0]) == groups);
+    CHECK((order == expected));
+    CHECK(starts == expected_starts);
+    labels[n - 1] = T(0.5);
+    CHECK(rg::simd::order_by_grade(labels.data(), n, order.data(), starts.data(), scratch[0]) == 0);
+  }
 }

@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include "support/lists.hpp"
 
+#include <rankgrad/exec/threads.hpp>
 #include <rankgrad/simd/ranking.hpp>
 
 #include <algorithm>
@@ -111,6 +112,39 @@ TEST_CASE("sorting: lists so long that their digits are short again", "[simd]") 
   std::size_t off = 0;
   for (std::size_t r = 0; r < n; ++r) off += in_order[r] != values[order[r]];
   CHECK(off == 0);
+}
+
+TEMPLATE_TEST_CASE("sorting: a team finds the same order", "[simd]", float, double) {
+  using T = TestType;
+  const rg::exec::Threads pool(3);
+  std::vector<rg::Workspace> scratch(3);
+  const rg::Team team(pool, scratch);
+  const rg::Workspace::TeamLoan loan(scratch[0], team);
+  constexpr std::size_t bytes = rg::simd::detail::longest_by_elevens + 1;
+  for (const std::size_t n : {std::size_t{1000}, std::size_t{2000}, std::size_t{40000}, std::size_t{140001}, bytes})
+    for (int kind = 0; kind < kinds; ++kind) {
+      if (n == bytes && kind != 1 && kind != 6) continue;
+      INFO("n = " << n << ", kind " << kind);
+      std::vector<T> values = sample<T>(n, kind);
+      if (kind == 0) values[n / 2] = std::numeric_limits<T>::infinity(), values[n / 3] = -values[n / 2], values[n / 5] = T(-0.0);
+      const std::vector<std::uint32_t> expected = reference(values);
+      std::vector<std::uint32_t> order(n);
+      std::vector<T> along(n), in_order(n);
+      for (std::size_t r = 0; r < n; ++r) in_order[r] = values[expected[r]];
+      rg::simd::rank_descending(values.data(), order.data(), n, scratch[0]);
+      CHECK((order == expected));
+      std::iota(order.begin(), order.end(), 0u);
+      rg::simd::sort_descending(values.data(), order.data(), n, scratch[0], along.data());   // in place, with the values
+      CHECK((order == expected));
+      CHECK((along == in_order));
+      if (n == bytes) continue;
+      values[n / 7] = std::numeric_limits<T>::quiet_NaN(), values[n / 6] = -values[n / 7];   // wherever they go
+      rg::Workspace alone;
+      std::vector<std::uint32_t> by_one(n);
+      rg::simd::rank_descending(values.data(), by_one.data(), n, alone);
+      rg::simd::rank_descending(values.data(), order.data(), n, scratch[0]);
+      CHECK((order == by_one));
+    }
 }
 
 TEST_CASE("passes of 8 and of 11 bits sort alike, and stop where digits are constant", "[simd]") {

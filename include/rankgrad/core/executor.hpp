@@ -5,6 +5,7 @@
 
 #include <rankgrad/core/concepts.hpp>
 
+#include <algorithm>
 #include <span>
 
 namespace rankgrad::inline RANKGRAD_ABI {
@@ -48,8 +49,21 @@ class Team {
 /// in their order: then the result has the same bits whoever computed it.
 template <class Task>
 void for_each_piece(std::size_t pieces, Workspace& workspace, const Task& task) {
-  if (const Team* team = workspace.team(); team && pieces > 1) return (*team)(pieces, task);
+  if (const Team* team = workspace.team(); team && pieces > 1) {
+    const Workspace::TeamLoan busy(workspace, nullptr);   // a piece is not cut again
+    return (*team)(pieces, task);
+  }
   for (std::size_t piece = 0; piece < pieces; ++piece) task(piece, workspace);
+}
+
+/// Runs task(begin, end) for stretches that make up [0, n), the whole of it where there is no team: for what is done item
+/// by item, so that it does not matter where the cuts are.
+template <class Task>
+void for_each_stretch(std::size_t n, Workspace& workspace, const Task& task) {
+  constexpr std::size_t size = 8192;
+  if (!workspace.team()) return task(std::size_t{0}, n);
+  for_each_piece((n + size - 1) / size, workspace,
+                 [&](std::size_t piece, Workspace&) { task(piece * size, std::min(n, (piece + 1) * size)); });
 }
 
 }  // namespace rankgrad

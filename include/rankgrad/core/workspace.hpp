@@ -83,16 +83,19 @@ class Workspace {
   /// The workers that one large list may be spread over, or null; see core/executor.hpp.
   const Team* team() const noexcept { return team_; }
 
-  /// Lends a team to a workspace for as long as this lives.
+  /// Lends a team to a workspace for as long as this lives; null: takes its team away.
   class [[nodiscard]] TeamLoan {
    public:
-    TeamLoan(Workspace& workspace, const Team& team) noexcept : workspace_(workspace) { workspace_.team_ = &team; }
-    ~TeamLoan() { workspace_.team_ = nullptr; }
+    TeamLoan(Workspace& workspace, const Team* team) noexcept
+        : workspace_(workspace), before_(std::exchange(workspace.team_, team)) {}
+    TeamLoan(Workspace& workspace, const Team& team) noexcept : TeamLoan(workspace, &team) {}
+    ~TeamLoan() { workspace_.team_ = before_; }
     TeamLoan(const TeamLoan&) = delete;
     TeamLoan& operator=(const TeamLoan&) = delete;
 
    private:
     Workspace& workspace_;
+    const Team* before_;
   };
 
   /// How many times memory was asked for; constant once warm.

@@ -39,7 +39,8 @@ namespace rankgrad::inline RANKGRAD_ABI {
 ///             together; stable and shuffled teach the order that they made up).
 /// Cost        O(n) after one sort; one exp, one log and two to four divisions per item, in packs; about 8 n doubles of
 ///             scratch. exact: for a group of m > 1, about 120 (1 + log m) nodes of m items with two exps each, twice that
-///             where P > 1/2.
+///             where P > 1/2. All workers share a large list; where ties are exact or scores further apart than 100,
+///             only its order.
 /// Numerics    double inside; scores up to +-1e8 and beyond stay exact (scan.hpp). Terms are summed as log1p where they
 ///             are small.
 /// Parameters  temperature tau > 0. k: only the first k places count, the other items stay in the denominators; 0 = all.
@@ -86,9 +87,12 @@ struct ListMle {
     }
     const double factor = normalize == Normalize::mean ? 1 / weighted.total : 1;
     const double slope = factor / temperature, bend = slope / temperature;
-    for (std::size_t i = 0; i < n; ++i) out.grad[weighted.order[i]] += out.scale * T(slope * gradient[i]);
-    if (bends)
-      for (std::size_t i = 0; i < n; ++i) out.hess[weighted.order[i]] += out.scale * T(bend * bends[i]);
+    const std::uint32_t* const order = weighted.order;
+    for_each_stretch(n, workspace, [=](std::size_t b, std::size_t e) {
+      for (std::size_t i = b; i < e; ++i) out.grad[order[i]] += out.scale * T(slope * gradient[i]);
+      if (bends)
+        for (std::size_t i = b; i < e; ++i) out.hess[order[i]] += out.scale * T(bend * bends[i]);
+    });
     return {T(factor * value), true};
   }
 };

@@ -40,16 +40,16 @@ inline double sum_of_logs(const double* x, std::size_t n) {
   return sum.total();
 }
 
-/// sums[k] = x[k] + x[k+1] + ... + x[n-1]. x and sums in padded memory.
-inline void suffix_sums(const double* x, double* sums, std::size_t n) {
+/// sums[k] = x[k] + x[k+1] + ... + x[n-1] + rest. x and sums in padded memory.
+inline void suffix_sums(const double* x, double* sums, std::size_t n, double rest = 0) {
   using Pack = simd::Pack<double>;
   constexpr std::size_t width = simd::lanes<double>;
   std::size_t k = n / width * width;
-  Pack below(0.0);
+  Pack below(rest);
   if (k < n) {
     const Pack s = simd::suffix_sum(simd::load_n(x + k, n - k, 0.0));
-    simd::store(sums + k, s);
-    below = simd::first_everywhere(s);
+    simd::store(sums + k, s + below);
+    below = below + simd::first_everywhere(s);
   }
   while (k > 0) {
     k -= width;

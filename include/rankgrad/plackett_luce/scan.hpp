@@ -23,33 +23,20 @@
 // logarithm in all (running_sums.hpp). Its error is absolute, some m 2^-53, where that of the other is relative; it is
 // therefore taken where the value is at least m / 4, as it is until a ranking is all but learned.
 //
-// Read first: plackett_luce/running_sums.hpp, simd/math.hpp. Reader's map: Target (the input), Scan::Scan (the
-// denominators), Scan::value, Scan::derivatives.
+// A narrow list goes by the pieces of pieces.hpp: what is summed over a piece is added up in their order, and is the start
+// of the sums inside the next. Wide ones are rare, and as each of their groups waits for the one before it, they stay with
+// one worker.
+//
+// Read first: plackett_luce/pieces.hpp, plackett_luce/running_sums.hpp, simd/math.hpp. Reader's map: Target (the input),
+// Scan::Scan (the denominators), Scan::value, Scan::derivatives.
 #pragma once
 
-#include <rankgrad/core/workspace.hpp>
+#include <rankgrad/plackett_luce/narrow_derivatives.hpp>
+#include <rankgrad/plackett_luce/pieces.hpp>
 #include <rankgrad/plackett_luce/running_sums.hpp>
 #include <rankgrad/simd/horizontal.hpp>
 
-#include <cstdint>
-
 namespace rankgrad::inline RANKGRAD_ABI::plackett_luce {
-
-/// One list in target order. Arrays live in a workspace: they are padded.
-struct Target {
-  std::size_t n = 0;
-  const double* scores = nullptr;          ///< [n], divided by the temperature
-  const std::uint32_t* starts = nullptr;   ///< [groups + 1] where groups of tied items begin, and n; null: none is tied
-  std::size_t groups = 0;                  ///< n where `starts` is null
-  bool efron = false;                      ///< denominators of tied items: Efron's, else Breslow's
-
-  std::size_t begin(std::size_t g) const { return starts ? starts[g] : g; }
-  std::size_t end(std::size_t g) const { return starts ? starts[g + 1] : g + 1; }
-  /// 1 - f: the share of its own group that is still in the running at place k of group [b, e).
-  double share(std::size_t k, std::size_t b, std::size_t e) const {
-    return efron ? 1 - static_cast<double>(k - b) / static_cast<double>(e - b) : 1;
-  }
-};
 
 /// log(d / e) for d = e + rest, accurate also where d and e are close. NaN in any of them stays NaN.
 inline simd::Pack<double> log_ratio(simd::Pack<double> d, simd::Pack<double> e, simd::Pack<double> rest) {
@@ -67,9 +54,10 @@ class Scan {
   using Pack = simd::Pack<double>;
 
  public:
-  Scan(const Target& target, Workspace& workspace) : target_(target), workspace_(workspace), n_(target.n) {
+  Scan(const Target& target, Workspace& workspace)
+      : target_(target), workspace_(workspace), pieces_(target, workspace), n_(target.n) {
     exponentials_ = workspace.take<double>(n_);
-    const simd::Range<double> range = simd::range_of(target.scores, n_);
+    const simd::Range<double> range = range_of_scores();
     highest_ = range.high;
     narrow_ = range.span() <= 100;   // false where a score is not finite
     narrow_ ? prepare_narrow() : prepare_wide();
@@ -78,162 +66,138 @@ class Scan {
   /// `ones`: this many places, the first, weigh 1 and the others 0, as do the items there; 0: the weights are of any kind.
   double value(const double* place, const double* item, std::size_t ones = 0) const {
     if (narrow_ && ones > 0 && denominators_[0] > 0) {   // NaN in any score: false, and it shows below
-      const double value = sum_of_logs(denominators_, ones) - sum_below(ones);
+      const double value = pieces_.sum([&](const Piece& piece, Workspace&) {
+        const std::size_t m = std::max(std::min(piece.end, ones), piece.begin) - piece.begin;
+        return sum_of_logs(denominators_ + piece.begin, m) - sum_below(piece.begin, m);
+      });
       if (!(value < 0.25 * static_cast<double>(ones))) return value;
     }
-    double value = sum_of_terms(place);
+    const double value = narrow_ ? sum_of_terms(place) : wide_sum_of_terms(place);
     if (place == item) return value;
     // The sum above took c_k s_k where w_k s_k was due; within a group the two weights have the same sum.
-    for (std::size_t g = 0; g < target_.groups; ++g)
-      for (std::size_t b = target_.begin(g), k = b + 1; k < target_.end(g); ++k)
-        value += (place[k] - item[k]) * (target_.scores[k] - target_.scores[b]);
-    return value;
+    return value + pieces_.sum([&](const Piece& piece, Workspace&) {
+      double sum = 0;
+      for_each_tie(target_, piece, [&](std::size_t b, std::size_t, std::size_t from, std::size_t to) {
+        for (std::size_t k = from; k < to; ++k) sum += (place[k] - item[k]) * (target_.scores[k] - target_.scores[b]);
+      });
+      return sum;
+    });
   }
 
   /// Overwrites gradient [n] and, where not null, curvature [n]: the exact diagonal, for place weights >= 0.
   void derivatives(const double* place, const double* item, double* gradient, double* curvature = nullptr) const {
     if (!narrow_) return wide_derivatives(place, item, gradient, curvature);
-    curvature ? narrow_derivatives<true>(place, item, gradient, curvature)
-              : narrow_derivatives<false>(place, item, gradient, nullptr);
+    const auto narrow = [&]<bool curved>(std::bool_constant<curved>) {
+      NarrowDerivatives<curved>(target_, exponentials_, denominators_, place, item, gradient, curvature).run(pieces_, workspace_);
+    };
+    curvature ? narrow(std::true_type{}) : narrow(std::false_type{});
   }
 
  private:
-  /// sum of s_k - highest over the first m places.
-  double sum_below(std::size_t m) const {
+  simd::Range<double> range_of_scores() const {
+    if (pieces_.size() == 1) return simd::range_of(target_.scores, n_);
+    const auto frame = workspace_.frame();
+    auto* const ranges = workspace_.take<simd::Range<double>>(pieces_.size());
+    pieces_.for_each([&](std::size_t p, const Piece& piece, Workspace&) {
+      ranges[p] = simd::range_of(target_.scores + piece.begin, piece.end - piece.begin);
+    });
+    simd::Range<double> all = ranges[0];
+    for (std::size_t p = 1; p < pieces_.size(); ++p)
+      all = {std::min(all.low, ranges[p].low), std::max(all.high, ranges[p].high), all.finite && ranges[p].finite};
+    return all;
+  }
+
+  /// sum of s_k - highest over m places from b on.
+  double sum_below(std::size_t b, std::size_t m) const {
     Pack sum[2] = {Pack(0.0), Pack(0.0)};
     const Pack top(highest_);
     simd::for_each_pack<double>(m, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-      sum[at.slot] = sum[at.slot] + (at.load(target_.scores + i, highest_) - top);
+      sum[at.slot] = sum[at.slot] + (at.load(target_.scores + b + i, highest_) - top);
     });
     return simd::sum(sum[0] + sum[1]);
   }
 
-  /// sum of c_k log(D_k / e_k).
-  double sum_of_terms(const double* place) const {
+  double wide_sum_of_terms(const double* place) const {
     Pack sum(0.0);
-    if (!narrow_) {
-      simd::for_each_pack<double>(n_, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-        sum = simd::fma(at.load(place + i, 0.0), at.load(logs_ + i, 0.0), sum);
-      });
-      return simd::sum(sum);
-    }
-    const auto frame = workspace_.frame();
-    const double* rests = denominators_ + 1;   // D_k - e_k
-    if (target_.starts) {
-      double* own = workspace_.take<double>(n_);
-      std::copy_n(rests, n_, own);
-      for_each_tie([&](std::size_t b, std::size_t e) {
-        for (std::size_t k = b; k < e; ++k) own[k] = denominators_[k] - exponentials_[k];
-      });
-      rests = own;
-    }
     simd::for_each_pack<double>(n_, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-      const Pack d = at.load(denominators_ + i, 1.0), e = at.load(exponentials_ + i, 1.0), rest = at.load(rests + i, 0.0);
-      sum = simd::fma(at.load(place + i, 0.0), log_ratio(d, e, rest), sum);
+      sum = simd::fma(at.load(place + i, 0.0), at.load(logs_ + i, 0.0), sum);
     });
     return simd::sum(sum);
   }
 
-  /// body(b, e) for every group [b, e) of two or more.
-  template <class Body>
-  void for_each_tie(const Body& body) const {
-    if (target_.starts)
-      for (std::size_t g = 0; g < target_.groups; ++g)
-        if (target_.starts[g + 1] - target_.starts[g] > 1) body(target_.starts[g], target_.starts[g + 1]);
+  /// sum of c_k log(D_k / e_k).
+  double sum_of_terms(const double* place) const {
+    return pieces_.sum([&](const Piece& piece, Workspace& workspace) {
+      const auto frame = workspace.frame();
+      const std::size_t begin = piece.begin, n = piece.end - begin;
+      const double* rests = denominators_ + begin + 1;   // D_k - e_k
+      if (target_.starts) {
+        double* own = workspace.take<double>(n);
+        std::copy_n(rests, n, own);
+        for_each_tie(target_, piece, [&](std::size_t, std::size_t, std::size_t from, std::size_t to) {
+          for (std::size_t k = from; k < to; ++k) own[k - begin] = denominators_[k] - exponentials_[k];
+        });
+        rests = own;
+      }
+      const double *const denominators = denominators_ + begin, *const exponentials = exponentials_ + begin;
+      Pack sum(0.0);
+      simd::for_each_pack<double>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+        const Pack d = at.load(denominators + i, 1.0), e = at.load(exponentials + i, 1.0), rest = at.load(rests + i, 0.0);
+        sum = simd::fma(at.load(place + begin + i, 0.0), log_ratio(d, e, rest), sum);
+      });
+      return simd::sum(sum);
+    });
   }
-  /// 1 - f of the places k, k + 1, ... of the group that begins at b.
-  static Pack shares(std::size_t k, std::size_t b, Pack step) {
-    return simd::fnma(step, simd::iota<double>(0) + Pack(static_cast<double>(k - b)), Pack(1.0));
-  }
-  Pack step(std::size_t b, std::size_t e) const { return Pack(target_.efron ? 1 / static_cast<double>(e - b) : 0.0); }
 
   void prepare_narrow() {
-    double* sums = workspace_.take<double>(n_ + 1);
-    simd::for_each_pack<double>(n_, [&](std::size_t i, auto) RANKGRAD_INLINE {   // the workspace is padded
-      simd::store(exponentials_ + i, simd::exp_nonpositive<double>(simd::load(target_.scores + i) - Pack(highest_)));
-    });
-    suffix_sums(exponentials_, sums, n_);
+    double* const sums = workspace_.take<double>(n_ + 1);
     sums[n_] = 0;
     denominators_ = sums;
-    // In place: the first place of every group keeps Z_g, which is all that the others read.
-    for_each_tie([&](std::size_t b, std::size_t e) {
-      const Pack z(sums[b]), below(sums[e]), f = step(b, e);
-      for (std::size_t k = b; k < e; k += simd::lanes<double>) {
-        const Pack share = shares(k, b, f), d = simd::fma(share, z, (Pack(1.0) - share) * below);
-        simd::store_up_to(sums + k, e - k, d);
+    if (pieces_.size() == 1) {
+      exponentiate<false>(0, n_);
+      suffix_sums(exponentials_, sums, n_);
+      return put_shares(pieces_[0], sums);
+    }
+    const auto frame = workspace_.frame();
+    double* const below = workspace_.take<double>(pieces_.size());   // first the sums of the pieces, then of all below them
+    // By whole packs here, which do not reach into the next piece: for sums, groups of ties do not matter.
+    const auto pack_at = [&](std::size_t k) { return k == n_ ? n_ : k / simd::lanes<double> * simd::lanes<double>; };
+    pieces_.for_each([&](std::size_t p, const Piece& piece, Workspace&) {
+      below[p] = exponentiate<true>(pack_at(piece.begin), pack_at(piece.end));
+    });
+    double sum = 0;
+    for (std::size_t p = pieces_.size(); p-- > 0;) sum += std::exchange(below[p], sum);
+    pieces_.for_each([&](std::size_t p, const Piece& piece, Workspace&) {
+      const std::size_t b = pack_at(piece.begin), e = pack_at(piece.end);
+      suffix_sums(exponentials_ + b, sums + b, e - b, below[p]);
+    });
+    if (target_.starts) pieces_.for_each([&](std::size_t, const Piece& piece, Workspace&) { put_shares(piece, sums); });
+  }
+
+  /// e_k for the places [b, e) and, if they are `summed`, their sum. Whole packs are written: the workspace is padded.
+  template <bool summed>
+  double exponentiate(std::size_t b, std::size_t e) const {
+    const double *const scores = target_.scores + b, fill = highest_;
+    double* const exponentials = exponentials_ + b;
+    const Pack top(fill);
+    Pack sum(0.0);
+    simd::for_each_pack<double>(e - b, [&](std::size_t i, auto at) RANKGRAD_INLINE {
+      const Pack power = simd::exp_nonpositive<double>((summed ? at.load(scores + i, fill) : simd::load(scores + i)) - top);
+      simd::store(exponentials + i, power);
+      if constexpr (summed) sum = sum + power * at.load_ones();
+    });
+    return simd::sum(sum);
+  }
+
+  /// D of a piece from Z, in place: the first place of every group keeps Z_g, which is all that the others read.
+  void put_shares(const Piece& piece, double* sums) const {
+    for_each_tie(target_, piece, [&](std::size_t b, std::size_t e, std::size_t from, std::size_t to) RANKGRAD_INLINE {
+      const Pack z(sums[b]), below(sums[e]), f = target_.step(b, e);
+      for (std::size_t k = std::max(from, b + 1); k < to; k += simd::lanes<double>) {
+        const Pack share = Target::shares(k, b, f), d = simd::fma(share, z, (Pack(1.0) - share) * below);
+        simd::store_up_to(sums + k, to - k, d);
       }
     });
-  }
-
-  template <bool Curved>
-  void narrow_derivatives(const double* place, const double* item, double* gradient, double* curvature) const {
-    Above above{};
-    std::size_t done = 0;
-    for_each_tie([&](std::size_t b, std::size_t e) {
-      untied<Curved>(done, b, place, item, gradient, curvature, above);
-      tied<Curved>(b, e, place, item, gradient, curvature, above);
-      done = e;
-    });
-    untied<Curved>(done, n_, place, item, gradient, curvature, above);
-  }
-
-  /// The parts of a and b that come from the places above.
-  struct Above {
-    double a = 0, b = 0;
-  };
-
-  /// x[k], x[k + 1], ... as far as they stand before `to`, and `fill` behind.
-  static Pack first(const double* x, std::size_t k, std::size_t to, double fill) {
-    return simd::load_up_to(x + k, to - k, fill);
-  }
-
-  /// The places [from, to), none of them tied.
-  template <bool Curved>
-  void untied(std::size_t from, std::size_t to, const double* place, const double* item, double* gradient, double* curvature,
-              Above& above) const {
-    Pack a_above(above.a), b_above(above.b);
-    for (std::size_t k = from; k < to; k += simd::lanes<double>) {   // what runs over is overwritten by the next group
-      const Pack e = simd::load(exponentials_ + k), d = first(denominators_, k, to, 1), t = first(place, k, to, 0) / d;
-      const Pack s = simd::prefix_sum(t);
-      const Pack a = a_above + s;
-      a_above = a_above + simd::last_everywhere(s);
-      simd::store(gradient + k, simd::fma(e, a, -simd::load(item + k)));
-      if constexpr (Curved) {
-        const Pack s2 = simd::prefix_sum(t / d), h = e * simd::fnma(e, b_above + s2, a);
-        b_above = b_above + simd::last_everywhere(s2);
-        simd::store(curvature + k, simd::select(h < Pack(0.0), Pack(0.0), h));
-      }
-    }
-    above = {simd::sum(a_above) / static_cast<double>(simd::lanes<double>),
-             simd::sum(b_above) / static_cast<double>(simd::lanes<double>)};
-  }
-
-  /// The group [from, to): a and b are the same for all of it.
-  template <bool Curved>
-  void tied(std::size_t from, std::size_t to, const double* place, const double* item, double* gradient, double* curvature,
-            Above& above) const {
-    const Pack f = step(from, to);
-    Pack a_own(0.0), b_own(0.0), a_all(0.0), b_all(0.0);
-    for (std::size_t k = from; k < to; k += simd::lanes<double>) {
-      const Pack share = shares(k, from, f), d = first(denominators_, k, to, 1), t = first(place, k, to, 0) / d;
-      a_own = simd::fma(t, share, a_own);
-      a_all = a_all + t;
-      if constexpr (Curved) {
-        const Pack t2 = t / d;
-        b_own = simd::fma(t2, share * share, b_own);
-        b_all = b_all + t2;
-      }
-    }
-    const Pack a(above.a + simd::sum(a_own)), b(Curved ? above.b + simd::sum(b_own) : 0.0);
-    above = {above.a + simd::sum(a_all), Curved ? above.b + simd::sum(b_all) : 0.0};
-    for (std::size_t k = from; k < to; k += simd::lanes<double>) {   // as above
-      const Pack e = simd::load(exponentials_ + k);
-      simd::store(gradient + k, simd::fma(e, a, -simd::load(item + k)));
-      if constexpr (Curved) {
-        const Pack h = e * simd::fnma(e, b, a);
-        simd::store(curvature + k, simd::select(h < Pack(0.0), Pack(0.0), h));
-      }
-    }
   }
 
   void prepare_wide() {
@@ -260,7 +224,9 @@ class Scan {
   }
 
   void wide_derivatives(const double* place, const double* item, double* gradient, double* curvature) const {
-    Above above{};   // in units of 1 / Z_g
+    struct {
+      double a = 0, b = 0;
+    } above;   // in units of 1 / Z_g
     for (std::size_t g = 0; g < target_.groups; ++g) {
       const std::size_t from = target_.begin(g), to = target_.end(g);
       double a = above.a, b = above.b;
@@ -283,6 +249,7 @@ class Scan {
 
   Target target_;
   Workspace& workspace_;
+  Pieces pieces_;
   std::size_t n_;
   bool narrow_ = true;
   double highest_ = 0;

@@ -7,16 +7,17 @@
 //            without one branch that depends on the data.
 //   long     least significant digit first, on words of 64 bits: 32 bits of key above the item's number. A pass per
 //            digit; digits that are the same in all keys are skipped; short lists take smaller digits, as the counters
-//            must be cleared and added up whatever n is.
+//            must be cleared and added up whatever n is. A team shares the passes (simd/radix_sort.hpp).
 //   double   the same on the 32 highest bits of those in which the keys differ at all. Runs that agree there, which are
 //            few and short in most lists, are sorted by the bits below.
 //
 // Keys fall as values rise. -0 and +0 have the same key; each NaN has a place of its own at one of the ends.
 #pragma once
 
-#include <rankgrad/core/workspace.hpp>
 #include <rankgrad/simd/pack.hpp>
+#include <rankgrad/simd/radix_sort.hpp>
 
+#include <atomic>
 #include <bit>
 
 namespace rankgrad::inline RANKGRAD_ABI::simd {
@@ -121,64 +122,6 @@ void count_ranks(const Key* keys, std::size_t n, Key* ranks) {
   }
 }
 
-inline std::uint64_t sort_word(std::uint32_t key, std::uint32_t item) { return std::uint64_t{key} << 32 | item; }
-inline std::uint32_t key_of(std::uint64_t word) { return static_cast<std::uint32_t>(word >> 32); }
-inline std::uint32_t item_of(std::uint64_t word) { return static_cast<std::uint32_t>(word); }
-
-inline void insertion_sort(std::uint64_t* words, std::size_t n) {
-  for (std::size_t i = 1; i < n; ++i) {
-    const std::uint64_t word = words[i];
-    std::size_t j = i;
-    for (; j > 0 && key_of(words[j - 1]) > key_of(word); --j) words[j] = words[j - 1];
-    words[j] = word;
-  }
-}
-
-/// Sorts by key, in passes of `bits` bits between the two arrays. Returns in which of them the result stands; or the
-/// last pass writes the item numbers to `out`, if that is there.
-template <unsigned bits>
-std::uint64_t* radix_sort(std::uint64_t* words, std::uint64_t* other, std::size_t n, std::uint32_t* out) {
-  constexpr std::size_t digits = (32 + bits - 1) / bits;
-  constexpr std::uint32_t mask = (1u << bits) - 1;
-  const auto digit = [](std::uint64_t word, std::size_t d) { return (key_of(word) >> (bits * d)) & mask; };
-  std::uint32_t places[digits][mask + 1] = {};
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t d = 0; d < digits; ++d) ++places[d][digit(words[i], d)];
-  std::size_t used[digits], passes = 0;
-  for (std::size_t d = 0; d < digits; ++d) {
-    if (places[d][digit(words[0], d)] == n) continue;
-    std::uint32_t next = 0;
-    for (std::uint32_t& place : places[d]) next += std::exchange(place, next);
-    used[passes++] = d;
-  }
-  for (std::size_t pass = 0; pass < passes; ++pass, std::swap(words, other)) {
-    const std::size_t d = used[pass];
-    std::uint32_t* place = places[d];
-    if (out && pass + 1 == passes) {
-      for (std::size_t i = 0; i < n; ++i) out[place[digit(words[i], d)]++] = item_of(words[i]);
-      return nullptr;
-    }
-    std::size_t i = 0;
-    for (; i + 4 <= n; i += 4) {   // four at a time: loads do not wait for stores that might be to the same place
-      const std::uint64_t word[4] = {words[i], words[i + 1], words[i + 2], words[i + 3]};
-      for (const std::uint64_t w : word) other[place[digit(w, d)]++] = w;
-    }
-    for (; i < n; ++i) other[place[digit(words[i], d)]++] = words[i];
-  }
-  if (out)
-    for (std::size_t i = 0; i < n; ++i) out[i] = item_of(words[i]);
-  return words;
-}
-
-/// Three passes of 11 bits are less work than four of 8. But short lists do not repay 2048 counters, and in long ones, whose
-/// words are far from the processor, 2048 places to write to are more than it keeps addresses for: measured.
-inline constexpr std::size_t longest_inserted = 24, longest_by_bytes = 2500, longest_by_elevens = 450'000;
-
-inline std::uint64_t* sort_words(std::uint64_t* words, std::uint64_t* other, std::size_t n, std::uint32_t* out = nullptr) {
-  const bool bytes = n <= longest_by_bytes || n > longest_by_elevens;
-  return bytes ? radix_sort<8>(words, other, n, out) : radix_sort<11>(words, other, n, out);
-}
-
 /// Sorts what has the same key by the `bits` <= 32 lowest bits of the value's full key.
 template <Real T, class Items>
 void sort_runs(const T* values, Items items, std::uint64_t* words, std::uint64_t* other, std::size_t n, unsigned bits) {
@@ -202,6 +145,26 @@ void sort_runs(const T* values, Items items, std::uint64_t* words, std::uint64_t
   }
 }
 
+/// The same by whoever is there: a team takes pieces that end where a run does.
+template <Real T, class Items>
+void sort_runs(const T* values, Items items, std::uint64_t* words, std::uint64_t* other, std::size_t n, unsigned bits,
+               Workspace& workspace) {
+  if (!workspace.team()) return sort_runs(values, items, words, other, n, bits);
+  const auto frame = workspace.frame();
+  const std::size_t pieces = n / 8192 + 1;
+  std::size_t* const cuts = workspace.take<std::size_t>(pieces + 1);
+  cuts[0] = 0;
+  for (std::size_t p = 1; p <= pieces; ++p) {
+    const std::uint64_t* const cut = words + n * p / pieces;
+    const auto ends = std::partition_point(cut, static_cast<const std::uint64_t*>(words) + n,
+                                           [=](std::uint64_t word) { return key_of(word) == key_of(cut[-1]); });
+    cuts[p] = static_cast<std::size_t>(ends - words);
+  }
+  for_each_piece(pieces, workspace, [=](std::size_t p, Workspace&) {
+    sort_runs(values, items, words + cuts[p], other + cuts[p], cuts[p + 1] - cuts[p], bits);
+  });
+}
+
 /// out[r] = the item on place r, sorted[r] its value where that is wanted. `items` may list what stands in `out` where digits
 /// sort, not where counting does.
 template <Real T, class Items>
@@ -220,27 +183,36 @@ void sort_by_counting(const T* values, Items items, std::size_t n, std::uint32_t
 
 template <Real T, class Items>
 void sort_by_digits(const T* values, Items items, std::size_t n, std::uint32_t* out, T* sorted, Workspace& workspace) {
-  std::uint64_t *words = workspace.take<std::uint64_t>(n), *other = workspace.take<std::uint64_t>(n);
+  std::uint64_t *const words = workspace.take<std::uint64_t>(n), *const other = workspace.take<std::uint64_t>(n);
   if constexpr (sizeof(T) == 4) {
-    for (std::size_t i = 0; i < n; ++i) words[i] = sort_word(descending_key(items.value(values, i)), items.item(i));
-    if (!sorted) return static_cast<void>(sort_words(words, other, n, out));
-    const std::uint64_t* result = sort_words(words, other, n);
-    for (std::size_t i = 0; i < n; ++i) {   // the key says the value: no visit to where the item was
-      out[i] = item_of(result[i]);
-      sorted[i] = value_of_key<T>(key_of(result[i]));
-    }
+    const auto word_of = [=](std::size_t i) { return sort_word(descending_key(items.value(values, i)), items.item(i)); };
+    const std::uint64_t* const result = sort_words(word_of, words, other, n, sorted ? nullptr : out, workspace);
+    if (!sorted) return;
+    for_each_stretch(n, workspace, [=](std::size_t b, std::size_t e) {
+      for (std::size_t i = b; i < e; ++i) {   // the key says the value: no visit to where the item was
+        out[i] = item_of(result[i]);
+        sorted[i] = value_of_key<T>(key_of(result[i]));
+      }
+    });
   } else {
     const std::uint64_t first = descending_key(items.value(values, 0));
-    std::uint64_t differ = 0;
-    for (std::size_t i = 0; i < n; ++i) differ |= descending_key(items.value(values, i)) ^ first;
-    const unsigned width = static_cast<unsigned>(std::bit_width(differ)), below = width > 32 ? width - 32 : 0;
-    for (std::size_t i = 0; i < n; ++i)
-      words[i] = sort_word(static_cast<std::uint32_t>(descending_key(items.value(values, i)) >> below), items.item(i));
-    std::uint64_t* result = sort_words(words, other, n);
-    if (below > 0) sort_runs(values, items, result, result == words ? other : words, n, below);
-    for (std::size_t i = 0; i < n; ++i) out[i] = item_of(result[i]);
-    if (sorted)
-      for (std::size_t i = 0; i < n; ++i) sorted[i] = values[items.number(item_of(result[i]))];
+    std::atomic<std::uint64_t> differ{0};
+    for_each_stretch(n, workspace, [&, first](std::size_t b, std::size_t e) {
+      std::uint64_t here = 0;
+      for (std::size_t i = b; i < e; ++i) here |= descending_key(items.value(values, i)) ^ first;
+      differ.fetch_or(here, std::memory_order_relaxed);
+    });
+    const unsigned width = static_cast<unsigned>(std::bit_width(differ.load())), below = width > 32 ? width - 32 : 0;
+    const auto word_of = [=](std::size_t i) {
+      return sort_word(static_cast<std::uint32_t>(descending_key(items.value(values, i)) >> below), items.item(i));
+    };
+    std::uint64_t* const result = sort_words(word_of, words, other, n, nullptr, workspace);
+    if (below > 0) sort_runs(values, items, result, result == words ? other : words, n, below, workspace);
+    for_each_stretch(n, workspace, [=](std::size_t b, std::size_t e) {
+      for (std::size_t i = b; i < e; ++i) out[i] = item_of(result[i]);
+      if (sorted)
+        for (std::size_t i = b; i < e; ++i) sorted[i] = values[items.number(item_of(result[i]))];
+    });
   }
 }
 
