@@ -2,7 +2,8 @@
 
 namespace rg = rankgrad;
 
-TEMPLATE_TEST_CASE("every pairwise loss has every property", "[properties]", rg::RankNet, rg::Hinge, rg::SquaredHinge, rg::LambdaRank) {
+TEMPLATE_TEST_CASE("every pairwise loss has every property", "[properties]", rg::RankNet, rg::Hinge, rg::SquaredHinge, rg::LambdaRank,
+                   rg::RankWeightedRankNet, rg::LambdaLoss, rg::RankMargin) {
   test::check_every_property<TestType, float>();
   test::check_every_property<TestType, double>();
 }
