@@ -2,7 +2,9 @@
 
 namespace rg = rankgrad;
 
-TEMPLATE_TEST_CASE("every listwise loss has every property", "[properties]", rg::Softmax, rg::ListNet, rg::ApproxNdcg) {
+TEMPLATE_TEST_CASE("every listwise loss has every property", "[properties]", rg::Softmax, rg::ListNet, rg::ApproxNdcg,
+                   rg::AttentionRank, rg::ReciprocalRankListNet, test::DoubleSoftmax, rg::ApproxMrr, rg::AdrMse,
+                   test::CumulativeAdrMse) {
   test::check_every_property<TestType, float>();
   test::check_every_property<TestType, double>();
 }
