@@ -3,12 +3,14 @@
 
 #include "properties/every_loss.hpp"
 
+#include <rankgrad/pairwise/exponential.hpp>
 #include <rankgrad/pairwise/hinge.hpp>
 #include <rankgrad/pairwise/lambda_loss.hpp>
 #include <rankgrad/pairwise/lambdarank.hpp>
 #include <rankgrad/pairwise/rank_margin.hpp>
 #include <rankgrad/pairwise/rank_weighted_ranknet.hpp>
 #include <rankgrad/pairwise/ranknet.hpp>
+#include <rankgrad/pairwise/soft_zero_one.hpp>
 
 namespace test {
 
@@ -228,6 +230,24 @@ struct Oracle<rg::RankMargin> {
     long double total = 0;
     for_each_term(loss, list, [&](auto, auto, long double c, long double v) { total += c * std::max(0.0L, v); });
     return total;
+  }
+};
+
+template <>
+struct Oracle<rg::PairwiseExponential> {
+  static std::vector<rg::PairwiseExponential> instances() { return {{}, {.sigma = 0.4, .normalize = rg::Normalize::sum}, {.sigma = 2}}; }
+  static constexpr Traits traits{.shift_invariant = true, .weights_duplicate = true, .exact_curvature = true, .survives_extremes = false};
+  static long double value(const rg::PairwiseExponential& loss, const Definition& list) {
+    return pair_sum(list, loss.normalize, [&](long double d) { return expl(-loss.sigma * d); }, no_omega);
+  }
+};
+
+template <>
+struct Oracle<rg::PairwiseSoftZeroOne> {
+  static std::vector<rg::PairwiseSoftZeroOne> instances() { return {{}, {.sigma = 2.5, .normalize = rg::Normalize::sum}}; }
+  static constexpr Traits traits{.shift_invariant = true, .weights_duplicate = true};
+  static long double value(const rg::PairwiseSoftZeroOne& loss, const Definition& list) {
+    return pair_sum(list, loss.normalize, [&](long double d) { return sigmoid(-loss.sigma * d); }, no_omega);
   }
 };
 
