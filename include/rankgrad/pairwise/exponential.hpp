@@ -84,7 +84,8 @@ double exponential_pairs(const double* rise, const double* fall, double sigma, d
 /// Exponential loss: what RankBoost descends.
 ///
 ///   L(s, y)   = (1/W) sum_{y_i > y_j} w_i w_j e^{-sigma (s_i - s_j)}
-///   dL/ds_i   = (sigma/W) w_i [ e^{sigma s_i} sum_{y_j > y_i} w_j e^{-sigma s_j} - e^{-sigma s_i} sum_{y_j < y_i} w_j e^{sigma s_j} ]
+///   dL/ds_i   = (sigma/W) w_i [ e^{sigma s_i} sum_{y_j > y_i} w_j e^{-sigma s_j}
+///                              -e^{-sigma s_i} sum_{y_j < y_i} w_j e^{sigma s_j} ]
 ///   d2L/ds_i2 = (sigma^2/W) w_i times the sum of the same two
 ///
 /// Curvature   exact diagonal, >= 0.
