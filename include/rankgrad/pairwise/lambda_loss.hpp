@@ -97,8 +97,8 @@ struct RankedTop {
 ///             gain, discount: see metric/gain_discount.hpp; gains below 0 count as 0. ties, seed: how equal scores are
 ///             ranked. unit: bits or nats. normalize: sum (default) or mean over the pairs.
 /// Source      Wang, Li, Golbandi, Bendersky, Najork, The LambdaLoss framework for ranking metric optimization, CIKM 2018;
-///             mu = 10 and the use of k of allRank. There an item of ndcg_loss1 is also a pair with itself, which
-///             adds the constant log 2 sum_i G_i D(r_i) and, to a mean, n pairs: not here.
+///             mu = 10 and the use of k of allRank. There an item of ndcg_loss1 is also a pair with itself, which adds the
+///             constant log 2 sum_i G_i D(r_i) and, to a mean, n pairs: not here.
 struct LambdaLoss {
   static constexpr std::string_view name = "lambda_loss";
   static constexpr Curvature curvature = Curvature::gauss_newton;
@@ -201,8 +201,9 @@ struct LambdaLoss {
   template <Real T>
   Contribution<T> both_directions(const T* u, const pairwise::PairList<T>& pairs, const GradientSink<T>& out,
                                   Workspace& workspace) const {
-    const double all_pairs = pairs.pair_weight(), factor = normalize == Normalize::mean ? 0.5 / all_pairs : 1;
-    if (!(all_pairs > 0)) return {};   // each pair counts twice
+    const double all_pairs = pairs.pair_weight();
+    if (!(all_pairs > 0)) return {};
+    const double factor = normalize == Normalize::mean ? 0.5 / all_pairs : 1;   // each pair counts twice
     const auto near = pairwise::comparable_pairs(pairwise::Logistic{sigma}, pairwise::SumOfShares<T>{u}, Normalize::sum, pairs,
                                                  out.scaled(static_cast<T>(factor)), workspace);
     double below = 0, above = 0, distance = 0, linear = 0;   // sum of w u below; of w above, and of w (s - s_i) there

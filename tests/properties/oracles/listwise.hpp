@@ -38,7 +38,7 @@ inline long double cross_entropy(const Definition& list, const std::vector<long 
 
 template <>
 struct Oracle<rg::Softmax> {
-  static std::vector<rg::Softmax> instances() { return {{}, {.temperature = 0.3, .normalize = rg::Normalize::mean}}; }
+  static std::vector<rg::Softmax> instances() { return {{}, {.temperature = 1.5, .normalize = rg::Normalize::mean}}; }
   static constexpr Traits traits{.shift_invariant = true, .exact_curvature = true, .unit = 1};
   static long double value(const rg::Softmax& loss, const Definition& list) {
     return cross_entropy(list, list.labels, loss.temperature, loss.normalize);
@@ -108,7 +108,7 @@ inline std::vector<long double> reciprocal_rank_targets(const Definition& list, 
 
 template <>
 struct Oracle<rg::ReciprocalRankListNet> {
-  static std::vector<rg::ReciprocalRankListNet> instances() { return {{}, {.temperature = 0.3, .normalize = rg::Normalize::mean}}; }
+  static std::vector<rg::ReciprocalRankListNet> instances() { return {{}, {.temperature = 1.5, .normalize = rg::Normalize::mean}}; }
   static constexpr Traits traits{.shift_invariant = true, .exact_curvature = true, .constant_without_order = false};
   static long double value(const rg::ReciprocalRankListNet& loss, const Definition& list) {
     return cross_entropy(list, reciprocal_rank_targets(list, loss.temperature), loss.temperature, loss.normalize);
@@ -121,7 +121,7 @@ struct DoubleSoftmax : rg::ReciprocalRankListNet {};
 template <>
 struct Oracle<DoubleSoftmax> {
   static std::vector<DoubleSoftmax> instances() {
-    return {{{.double_softmax = true}}, {{.temperature = 0.3, .double_softmax = true, .normalize = rg::Normalize::mean}}};
+    return {{{.double_softmax = true}}, {{.temperature = 1.5, .double_softmax = true, .normalize = rg::Normalize::mean}}};
   }
   static constexpr Traits traits{.shift_invariant = true, .constant_without_order = false};
   static long double value(const rg::ReciprocalRankListNet& loss, const Definition& list) {
