@@ -67,6 +67,12 @@ TEST_CASE("ListMLE: golden values", "[plackett_luce]") {
     const std::vector<double> own{7, 3, 1, 0};
     CHECK(derive({.position_weight = rg::PositionWeight::custom(own)}, scores, given_order).value == raw.value);
   }
+  SECTION("1 + 1 / log2(1 + k) is ListMLE and its log2 form together") {
+    const auto both = derive({.position_weight = rg::PositionWeight::one_plus_log2()}, scores, given_order);
+    const auto one = derive({}, scores, given_order), log2 = derive({.position_weight = rg::PositionWeight::log2()}, scores, given_order);
+    CHECK(both.value == Approx(one.value + log2.value).epsilon(1e-14));
+    for (std::size_t i = 0; i < 4; ++i) CHECK(both.gradient[i] == Approx(one.gradient[i] + log2.gradient[i]).epsilon(1e-13));
+  }
   SECTION("top-2") {
     const auto d = derive({.k = 2}, scores, given_order);
     CHECK(d.value == Approx(5.071044467732687).epsilon(1e-14));

@@ -3,7 +3,8 @@
 namespace rg = rankgrad;
 
 TEMPLATE_TEST_CASE("every listwise loss has every property", "[properties]", rg::Softmax, rg::ListNet,
-                   rg::NegativeEntropy, rg::ApproxNdcg, rg::JensenShannon) {
+                   rg::NegativeEntropy, rg::ApproxNdcg, rg::JensenShannon, rg::AttentionRank, rg::ReciprocalRankListNet,
+                   rg::ApproxMrr, rg::AdrMse) {
   test::check_every_property<TestType, float>();
   test::check_every_property<TestType, double>();
 }

@@ -2,7 +2,9 @@
 
 namespace rg = rankgrad;
 
-TEMPLATE_TEST_CASE("every pairwise loss has every property", "[properties]", rg::RankNet, rg::Hinge, rg::SquaredHinge, rg::LambdaRank) {
+TEMPLATE_TEST_CASE("every pairwise loss has every property", "[properties]", rg::RankNet, rg::Hinge, rg::SquaredHinge, rg::LambdaRank,
+                   rg::RankWeightedRankNet, rg::LambdaLoss, rg::RankMargin, rg::PairwiseExponential,
+                   rg::PairwiseSoftZeroOne) {
   test::check_every_property<TestType, float>();
   test::check_every_property<TestType, double>();
 }

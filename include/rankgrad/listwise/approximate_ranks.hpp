@@ -175,6 +175,19 @@ double all_rank_rows(const Pair& pair, const Phi& phi, std::size_t n, const Coun
   return value;
 }
 
+/// body(pair) with the kind of pairs that the scores allow; scratch stays taken until the caller's frame ends.
+template <Real T, class Body>
+double with_pairs(std::span<const T> scores, double temperature, Workspace& workspace, const Body& body) {
+  const std::size_t n = scores.size();
+  const double inverse = 1 / temperature;
+  T* padded = workspace.take<T>(n, T(0));
+  std::copy_n(scores.data(), n, padded);
+  const auto factors = pairwise::factorise(pairwise::Logistic{inverse}, padded, n, padded, workspace);
+  if (factors.usable() && 2 * factors.reach <= (sizeof(T) == 4 ? 80 : 700))   // false where a score is not finite
+    return body(RankFactors<T>{factors.up, factors.down});
+  return body(RankDifferences<T>{padded, static_cast<T>(inverse)});
+}
+
 /// L over the items `counted`. Gradient and the bound of the curvature go to the sink.
 template <Real T, class Phi>
 double smooth_ranks(std::span<const T> scores, double temperature, const Counted& counted, const Phi& phi,
@@ -185,15 +198,9 @@ double smooth_ranks(std::span<const T> scores, double temperature, const Counted
   const double inverse = 1 / temperature;
   const RankSums<T> sums{workspace.take<T>(n, T(0)), workspace.take<double>(n, 0.0), workspace.take<double>(m),
                          workspace.take<double>(m), out.hess ? workspace.take<double>(m) : nullptr};
-  T* padded = workspace.take<T>(n, T(0));
-  std::copy_n(scores.data(), n, padded);
-  const auto factors = pairwise::factorise(pairwise::Logistic{inverse}, padded, n, padded, workspace);
-  double value = 0;
-  if (factors.usable() && 2 * factors.reach <= (sizeof(T) == 4 ? 80 : 700)) {   // false where a score is not finite
-    value = all_rank_rows(RankFactors<T>{factors.up, factors.down}, phi, n, counted, sums, workspace);
-  } else {
-    value = all_rank_rows(RankDifferences<T>{padded, static_cast<T>(inverse)}, phi, n, counted, sums, workspace);
-  }
+  const double value = with_pairs(scores, temperature, workspace, [&](const auto& pair) {
+    return all_rank_rows(pair, phi, n, counted, sums, workspace);
+  });
   if (out.hess)
     for (std::size_t k = 0; k < n; ++k) out.hess[k] += out.scale * static_cast<T>(1.5 * sums.columns[k] * inverse * inverse);
   for (std::size_t c = 0; c < m; ++c) {

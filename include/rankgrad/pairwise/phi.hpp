@@ -66,6 +66,17 @@ struct Square {
   }
 };
 
+/// phi(d) = e^{-sigma d},  phi' = -sigma e^{-sigma d},  phi'' = sigma^2 e^{-sigma d}. Infinite where that overflows T.
+struct Exponential {
+  double sigma = 1;
+
+  template <class T>
+  RANKGRAD_INLINE Term<T> operator()(Pack<T> d) const {
+    const Pack<T> scale = Pack<T>(T(sigma)), value = simd::exp<T>(-(scale * d)), slope = scale * value;
+    return {value, -slope, scale * slope};
+  }
+};
+
 /// phi(d) = u = s(-sigma d), the probability mass on the wrong side;  phi' = -sigma u (1 - u).
 /// Not convex: as curvature the bound sigma^2 u (1 - u) >= |phi''|.
 struct SoftZeroOne {

@@ -17,13 +17,15 @@ namespace rankgrad::inline RANKGRAD_ABI {
 ///   p_list_mle_raw()    2^(n-k) - 1, as published; lists of at most 120 items in float and 500 in double
 ///   reciprocal()        1 / k
 ///   log2()              1 / log2(1 + k)
+///   one_plus_log2()     1 + 1 / log2(1 + k): from 2 at the top to 1 far down
 ///   exponential(tau)    exp(-k / tau), tau > 0
 ///   custom(values)      values[k - 1], >= 0; positions past the end of the array weigh nothing. The array must outlive
 ///                       the loss.
 ///
-/// Source   Lan, Zhu, Guo, Niu, Cheng, Position-aware ListMLE, UAI 2014.
+/// Source   Lan, Zhu, Guo, Niu, Cheng, Position-aware ListMLE, UAI 2014. one_plus_log2: arXiv 2412.14574 (Sliding windows are
+///          not the end), which weighs the tokens of the k-th identifier so; as weights of ListMLE it is our analogue.
 struct PositionWeight {
-  enum class Form { uniform, p_list_mle, p_list_mle_raw, reciprocal, log2, exponential, custom };
+  enum class Form { uniform, p_list_mle, p_list_mle_raw, reciprocal, log2, one_plus_log2, exponential, custom };
 
   Form form = Form::uniform;
   double tau = 1;
@@ -34,6 +36,7 @@ struct PositionWeight {
   static constexpr PositionWeight p_list_mle_raw() { return {Form::p_list_mle_raw, 1, {}}; }
   static constexpr PositionWeight reciprocal() { return {Form::reciprocal, 1, {}}; }
   static constexpr PositionWeight log2() { return {Form::log2, 1, {}}; }
+  static constexpr PositionWeight one_plus_log2() { return {Form::one_plus_log2, 1, {}}; }
   static constexpr PositionWeight exponential(double tau) { return {Form::exponential, tau, {}}; }
   static constexpr PositionWeight custom(std::span<const double> values) { return {Form::custom, 1, values}; }
 
@@ -73,6 +76,10 @@ struct PositionWeight {
         return;
       case Form::reciprocal: fill_discounts(Discount::reciprocal, 0, u, n); return;
       case Form::log2: fill_discounts(Discount::log2, 0, u, n); return;
+      case Form::one_plus_log2:
+        fill_discounts(Discount::log2, 0, u, n);
+        for (std::size_t k = 0; k < n; ++k) u[k] += 1;
+        return;
       case Form::exponential: {
         const Pack rate = Pack(double(-1 / tau));
         for (std::size_t k = 0; k < n; k += simd::lanes<double>)

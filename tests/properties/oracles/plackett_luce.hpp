@@ -51,6 +51,7 @@ inline long double position_weight(const rg::PositionWeight& weight, std::size_t
     case rg::PositionWeight::Form::p_list_mle_raw: return exp2l(left) - 1;
     case rg::PositionWeight::Form::reciprocal: return 1 / k;
     case rg::PositionWeight::Form::log2: return 1 / log2l(1 + k);
+    case rg::PositionWeight::Form::one_plus_log2: return 1 + 1 / log2l(1 + k);
     case rg::PositionWeight::Form::exponential: return expl(-k / weight.tau);
     case rg::PositionWeight::Form::custom: return place <= weight.values.size() ? weight.values[place - 1] : 0.0L;
   }
@@ -116,6 +117,7 @@ struct Oracle<ListMleWith<mode>> {
     if (mode == rg::TargetTies::exact) return all;
     all.push_back({{.temperature = 1.7, .ties = mode, .position_weight = rg::PositionWeight::p_list_mle(), .seed = 4}});
     all.push_back({{.k = 20, .ties = mode, .position_weight = rg::PositionWeight::log2(), .normalize = rg::Normalize::mean}});
+    all.push_back({{.ties = mode, .position_weight = rg::PositionWeight::one_plus_log2()}});
     return all;
   }
   static constexpr bool ordered = mode == rg::TargetTies::stable || mode == rg::TargetTies::shuffled;
