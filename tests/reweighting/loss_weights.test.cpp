@@ -121,7 +121,8 @@ TEST_CASE("a loss of prior weight 2 is the loss twice, of weight 0 none", "[rewe
 
 TEST_CASE("before the end of the warm-up the weights are uniform", "[reweighting]") {
   const std::vector<double> losses{1, 2, 3, 5};
-  rg::WarmedUp<rg::LinUpper> map{.map = {.temperature = 0.7}, .step = 999};
+  rg::WarmedUp<rg::LinUpper> map{{.temperature = 0.7}};
+  map.step = 999;
   CHECK(weights_of(map, losses) == std::vector<double>(4, 0.25));
   map.step = 1000;
   CHECK(weights_of(map, losses) == weights_of(rg::LinUpper{.temperature = 0.7}, losses));

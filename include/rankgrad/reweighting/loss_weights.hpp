@@ -115,22 +115,15 @@ struct UniformWeights {
 };
 
 /// Uniform before step `warm_up`, the map from then on: losses say little about samples while the model knows nothing.
+///   WarmedUp<LinUpper> map{{.temperature = 0.4}};   map.step = step;
 template <LossToWeight Map>
-struct WarmedUp {
-  static constexpr std::string_view name = Map::name;
-  Map map{};
+struct WarmedUp : Map {
   std::uint64_t step = 0;          ///< counted from 0, by the caller
   std::uint64_t warm_up = 1000;    ///< the source's "burnout"
-  double temperature = map.temperature;
-  double delta = map.delta;
 
-  Status check() const {
-    if (Status status = reweighting::check_map(temperature, delta); !status) return status;
-    return validate_parameters(map);
-  }
   template <class T>
   simd::Pack<T> preference(simd::Pack<T> h) const {
-    return step < warm_up ? simd::Pack<T>(T(0)) : map.template preference<T>(h);
+    return step < warm_up ? simd::Pack<T>(T(0)) : Map::template preference<T>(h);
   }
 };
 
