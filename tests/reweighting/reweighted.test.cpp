@@ -118,3 +118,30 @@ TEST_CASE("a batch of no lists and a loss of batch scope", "[reweighting]") {
   CHECK_THROWS_WITH(evaluate(rg::reweighted(rg::MannWhitney{.scope = rg::Scope::batch}, rg::LinUpper{}), none, {}),
                     contains("batch scope"));
 }
+
+TEST_CASE("a risk of the losses has the gradient of the whole", "[reweighting]") {
+  auto owned = test::make_batch<double>(9, 3, 6, 11, {.grades = 3});
+  std::vector<double> list_weights{1, 2, 0.5, 1, 1, 0, 3, 1, 1};
+  rg::RaggedBatch<double> batch = owned.view();
+  batch.list_weights = list_weights;
+  rg::ReweightedEvaluator<double> evaluate;
+  const auto check = [&](const auto& risk) {
+    std::vector<double> gradient(batch.items()), curvature(batch.items()), scrap(batch.items());
+    evaluate.with_curvature(rg::reweighted(rg::RankNet{}, risk), batch, gradient, curvature, 0);
+    for (const double h : curvature) CHECK(h >= 0);
+    for (std::size_t i = 0; i < batch.items(); ++i) {
+      const double rest = owned.items.scores[i], h = 1e-5;
+      owned.items.scores[i] = rest + h;
+      const double up = evaluate(rg::reweighted(rg::RankNet{}, risk), batch, scrap);
+      owned.items.scores[i] = rest - h;
+      const double down = evaluate(rg::reweighted(rg::RankNet{}, risk), batch, scrap);
+      owned.items.scores[i] = rest;
+      CHECK(gradient[i] == Approx((up - down) / (2 * h)).epsilon(1e-6).margin(1e-9));
+    }
+    const std::size_t growths = evaluate.growths();
+    evaluate(rg::reweighted(rg::RankNet{}, risk), batch, scrap);
+    CHECK(evaluate.growths() == growths);
+  };
+  check(rg::MeanVariance{.lambda = 3});
+  check(rg::Cvar{.fraction = 0.37});
+}

@@ -1,16 +1,21 @@
 // rankgrad/reweighting/reweighted.hpp: any loss of lists, its lists weighted by their own losses.
 // SPDX-License-Identifier: MIT
 //
-// Read first: reweighting/loss_weights.hpp, core/batch_evaluator.hpp.
+// Read first: reweighting/loss_weights.hpp, reweighting/risk.hpp, core/batch_evaluator.hpp.
 #pragma once
 
 #include <rankgrad/core/batch_evaluator.hpp>
 #include <rankgrad/reweighting/loss_weights.hpp>
+#include <rankgrad/reweighting/risk.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
-/// A loss of lists with the map that turns the losses of a batch into the weights of its lists.
-template <class L, LossToWeight Map>
+/// What turns the losses of a batch into the weights of its lists: a map, held constant, or the derivative of a risk.
+template <class Map>
+concept ListWeighting = LossToWeight<Map> || Risk<Map, float> || Risk<Map, double>;
+
+/// A loss of lists with such a weighting.
+template <class L, ListWeighting Map>
 struct Reweighted {
   static constexpr std::string_view name = name_of<L>();
   static constexpr Curvature curvature = curvature_of<L>();
@@ -22,10 +27,11 @@ struct Reweighted {
     return validate_parameters(loss);
   }
 };
-template <class L, LossToWeight Map>
+template <class L, ListWeighting Map>
 constexpr Reweighted<L, Map> reweighted(const L& loss, const Map& map) { return {loss, map}; }
 
-/// gradient and curvature of list q *= weights[q]. Weight 0 clears, so that a NaN of a list that was left out is gone.
+/// The gradient of list q *= weights[q], its curvature the magnitude of that. Weight 0 clears, so that a NaN of a list that was
+/// left out is gone.
 template <Real T, class E = Serial>
 void scale_lists(const RaggedBatch<T>& batch, std::type_identity_t<std::span<const T>> weights,
                  std::type_identity_t<std::span<T>> gradient, std::type_identity_t<std::span<T>> curvature = {},
@@ -45,7 +51,7 @@ void scale_lists(const RaggedBatch<T>& batch, std::type_identity_t<std::span<con
     for (std::size_t q = task * run, end = std::min(q + run, batch.lists()); q < end; ++q) {
       const std::size_t first = batch.offsets[q], n = batch.offsets[q + 1] - first;
       scale(gradient.data() + first, n, weights[q]);
-      if (!curvature.empty()) scale(curvature.data() + first, n, weights[q]);
+      if (!curvature.empty()) scale(curvature.data() + first, n, weights[q] < T(0) ? -weights[q] : weights[q]);
     }
   });
 }
@@ -54,9 +60,11 @@ void scale_lists(const RaggedBatch<T>& batch, std::type_identity_t<std::span<con
 ///
 ///   L         = sum_q w_q l_q,      w = weights of the losses l of this batch, held constant
 ///   dL/ds_i   = w_q dl_q/ds_i       for item i of list q; the curvature likewise
+///   or, with a risk R:   L = R(l),   dL/ds_i = dR/dl_q dl_q/ds_i,   and as curvature |dR/dl_q| times that of the list
 ///
 ///   ReweightedEvaluator<float> evaluate;
 ///   float value = evaluate(reweighted(RankNet{}, LinUpper{.temperature = 0.4}), batch, gradient);
+///   float tail = evaluate(reweighted(RankNet{}, Cvar{.fraction = 0.1}), batch, gradient);
 ///
 /// One pass of the loss: gradients are made unscaled and multiplied list by list once all losses are known. The same bits
 /// for any number of threads; no allocation after the first large batch.
@@ -70,7 +78,7 @@ void scale_lists(const RaggedBatch<T>& batch, std::type_identity_t<std::span<con
 template <Real T>
 class ReweightedEvaluator {
  public:
-  /// Overwrites `gradient` [items]; returns sum_q w_q l_q.
+  /// Overwrites `gradient` [items]; returns sum_q w_q l_q, or the risk.
   template <class L, class Map, class E = Serial>
   T operator()(const Reweighted<L, Map>& loss, const RaggedBatch<T>& batch, std::type_identity_t<std::span<T>> gradient,
                const E& executor = {}) {
@@ -96,12 +104,12 @@ class ReweightedEvaluator {
     return static_cast<T>(value);
   }
 
-  /// Of the last call: the weight of each list, 0 where it was left out, and its loss.
+  /// Of the last call: the weight (the derivative of the risk) of each list, 0 where it was left out, and its loss.
   std::span<const T> weights() const noexcept { return weights_; }
   std::span<const Contribution<T>> per_list() const noexcept { return evaluate_.per_list(); }
 
   /// How often scratch had to grow so far; constant once warm.
-  std::size_t growths() const noexcept { return growths_ + evaluate_.growths(); }
+  std::size_t growths() const noexcept { return growths_ + scratch_.growths() + evaluate_.growths(); }
 
  private:
   template <class Map>
@@ -114,16 +122,22 @@ class ReweightedEvaluator {
     }
     for (std::size_t q = 0; q < lists; ++q) {
       losses_[q] = parts[q].value;
-      prior_[q] = parts[q].valid ? batch.list_weight(q) : T(0);
+      prior_[q] = parts[q].valid && is_finite(parts[q].value) ? batch.list_weight(q) : T(0);
     }
-    loss_weights(map, std::span<const T>(losses_), weights_, prior_);
-    double value = 0;
-    for (std::size_t q = 0; q < lists; ++q)
-      if (weights_[q] > T(0)) value += static_cast<double>(weights_[q]) * static_cast<double>(losses_[q]);
-    return value;
+    if constexpr (Risk<Map, T>) {
+      return static_cast<double>(
+          map.value_and_gradient(std::span<const T>(losses_), std::span<const T>(prior_), std::span<T>(weights_), scratch_).value);
+    } else {
+      loss_weights(map, std::span<const T>(losses_), weights_, prior_);
+      double value = 0;
+      for (std::size_t q = 0; q < lists; ++q)
+        if (weights_[q] > T(0)) value += static_cast<double>(weights_[q]) * static_cast<double>(losses_[q]);
+      return value;
+    }
   }
 
   BatchEvaluator<T> evaluate_;
+  Workspace scratch_;
   std::vector<T> losses_, prior_, weights_;
   std::size_t growths_ = 0;
 };
