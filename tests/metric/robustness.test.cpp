@@ -42,6 +42,8 @@ TEST_CASE("the worst queries", "[robustness]") {
   CHECK(rg::lower_tail_mean(x).value == 0.25);
   CHECK(rg::lower_tail_mean(x, 1).value == 0.5);
   CHECK_FALSE(rg::lower_tail_mean(x.first(0)).valid);
+  const std::vector<double> broken{0.5, std::nan(""), 0.2};
+  CHECK_FALSE(std::isfinite(rg::lower_tail_mean(std::span<const double>(broken), 0.5).value));
   CHECK_THROWS_WITH(rg::lower_tail_mean(x, 0), contains("fraction"));
   CHECK(rg::share_below(x, 0.5).value == 0.5);
   CHECK(rg::share_below(x, 0.1).value == 0);

@@ -93,6 +93,11 @@ TEST_CASE("risks without losses, and of wrong parameters", "[reweighting]") {
   CHECK(gradient == none);
   CHECK(evaluate(rg::Cvar{}, losses, gradient, none) == 0);
   CHECK(gradient == none);
+  // A loss that is not finite shows in the value.
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK_FALSE(std::isfinite(evaluate(rg::Cvar{}, std::vector<double>{1, nan, 2}, gradient)));
+  CHECK(gradient == std::vector<double>(3, 0));
+  CHECK_FALSE(std::isfinite(evaluate(rg::MeanVariance{}, std::vector<double>{1, nan, 2}, gradient)));
   CHECK_FALSE(rg::validate_parameters(rg::MeanVariance{.lambda = -1}));
   CHECK_FALSE(rg::validate_parameters(rg::Cvar{.fraction = 0}));
   CHECK_FALSE(rg::validate_parameters(rg::Cvar{.fraction = 1.5}));

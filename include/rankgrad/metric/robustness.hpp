@@ -52,7 +52,7 @@ EffectivenessSpread effectiveness_spread(std::span<const T> x, std::type_identit
 }
 
 /// The mean over the worst `fraction` of the queries: the lowest fraction Q values, the last of them in part where that is no
-/// whole number. {0, false} without queries.
+/// whole number. {0, false} without queries; a value that is not finite is returned.
 template <Real T>
 Contribution<double> lower_tail_mean(std::span<const T> x, double fraction, Workspace& workspace) {
   require(check_parameter("the fraction of lower_tail_mean()", fraction, 0));
@@ -60,8 +60,11 @@ Contribution<double> lower_tail_mean(std::span<const T> x, double fraction, Work
   if (x.empty()) return {};
   const auto frame = workspace.frame();
   T* sorted = workspace.take<T>(x.size());
-  for (std::size_t q = 0; q < x.size(); ++q) sorted[q] = x[q];
-  std::sort(sorted, sorted + x.size());
+  for (std::size_t q = 0; q < x.size(); ++q) {
+    if (!is_finite(x[q])) return {static_cast<double>(x[q]), true};
+    sorted[q] = x[q];
+  }
+  std::sort(sorted, sorted + x.size(), [](T a, T b) { return a < b; });
   const double mass = fraction * static_cast<double>(x.size());
   double sum = 0, left = mass;
   for (std::size_t q = 0; q < x.size() && left > 0; ++q, left -= 1) sum += std::min(left, 1.0) * static_cast<double>(sorted[q]);
@@ -98,7 +101,8 @@ struct AttackOutcome {
   double in_top = 0;          ///< the share of targets within the first k afterwards
   bool valid = false;
 };
-inline AttackOutcome attack_outcome(std::span<const std::uint32_t> before, std::span<const std::uint32_t> after, std::size_t k = 10) {
+inline AttackOutcome attack_outcome(std::span<const std::uint32_t> before, std::span<const std::uint32_t> after,
+                                    std::size_t k = 10) {
   require(detail::check_length("the ranks after the attack", after.size(), before.size()));
   if (before.empty()) return {};
   std::size_t rose = 0, top = 0;

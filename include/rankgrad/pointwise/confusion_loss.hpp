@@ -131,7 +131,8 @@ struct ConfusionLoss {
     const bool weighted = !list.weights.empty();
     BlockedSum<T> tp, fn, fp, tn;
     for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-      const Pack<T> score = at.load(&list.scores[i], list.scores[i]), w = weighted ? at.load(&list.weights[i], T(0)) : at.load_ones();
+      const Pack<T> score = at.load(&list.scores[i], list.scores[i]);
+      const Pack<T> w = weighted ? at.load(&list.weights[i], T(0)) : at.load_ones();
       const auto positive = at.load(&list.labels[i], T(0)) > zero;
       Pack<T> off = score - half, dx = steep, bend = zero;   // p - 1/2, x', |x''|
       if (!probabilities) {
@@ -157,8 +158,8 @@ struct ConfusionLoss {
   void add(const ListView<T>& list, const Derivatives& d, const T* slopes, const T* bends, const GradientSink<T>& out) const {
     using namespace simd;
     if (!d.valid) return;
-    const Pack<T> zero(T(0)), scale(out.scale), by_tp = Pack<T>(T(d.by_tp)), by_fp = Pack<T>(T(d.by_fp)), by_tp2 = Pack<T>(T(d.by_tp2)),
-        by_fp2 = Pack<T>(T(d.by_fp2));
+    const Pack<T> scale(out.scale), by_tp = Pack<T>(T(d.by_tp)), by_fp = Pack<T>(T(d.by_fp)), by_tp2 = Pack<T>(T(d.by_tp2)),
+        by_fp2 = Pack<T>(T(d.by_fp2)), zero(T(0));
     const bool weighted = !list.weights.empty();
     T *const grad = out.grad, *const hess = out.hess;
     for_each_pack<T>(list.size(), [&](std::size_t i, auto at) RANKGRAD_INLINE {
@@ -167,8 +168,8 @@ struct ConfusionLoss {
       const Pack<T> g = w * select(positive, by_tp, by_fp), slope = at.load(slopes + i, T(0));
       at.accumulate(grad + i, scale * g * slope);
       if (!hess) return;
-      const Pack<T> of_counts = w * slope;
-      at.accumulate(hess + i, scale * fma(of_counts * of_counts, select(positive, by_tp2, by_fp2), abs(g) * at.load(bends + i, T(0))));
+      const Pack<T> moved = w * slope, of_metric = moved * moved * select(positive, by_tp2, by_fp2);
+      at.accumulate(hess + i, scale * fma(abs(g), at.load(bends + i, T(0)), of_metric));
     });
   }
 

@@ -1,4 +1,4 @@
-// rankgrad/reweighting/meta_rescaling.hpp: weights of samples that are themselves learned: what their training needs of the losses.
+// rankgrad/reweighting/meta_rescaling.hpp: weights of samples that are learned themselves: what that needs of the losses.
 // SPDX-License-Identifier: MIT
 //
 // One step of training weights w (of a network, or free): the parameters theta move by an inner step on sum_i w_i l_i(theta), a
@@ -20,11 +20,11 @@ namespace rankgrad::inline RANKGRAD_ABI {
 ///   L        = c sum_i w_i l_i,   c = sum l / sum w l, held constant
 ///   dL/dl_i  = c w_i,   dL/dw_i = c l_i
 ///
-/// c is 1 where sum w l is at most `least`. The source's code does not hold c constant: L is then sum l whatever w is, and nothing
-/// can be learned about w. The two gradients are written over; either may be empty. Cost O(n).
+/// c is 1 where sum w l is at most `least`. The source's code does not hold c constant: L is then sum l whatever w is, and
+/// nothing can be learned about w. The two gradients are written over; either may be empty. Cost O(n).
 template <Real T>
-T rescaled_loss(std::span<const T> losses, std::type_identity_t<std::span<const T>> weights, std::type_identity_t<std::span<T>> by_loss,
-                std::type_identity_t<std::span<T>> by_weight, double least = 1e-12) {
+T rescaled_loss(std::span<const T> losses, std::type_identity_t<std::span<const T>> weights,
+                std::type_identity_t<std::span<T>> by_loss, std::type_identity_t<std::span<T>> by_weight, double least = 1e-12) {
   using namespace simd;
   const std::size_t n = losses.size();
   require(rankgrad::detail::check_length("weights", weights.size(), n));
@@ -65,8 +65,8 @@ void weight_hypergradient(double eta, std::span<const T> products, std::type_ide
   });
 }
 
-/// Learning to reweight: w_i = max(0, -dL_meta/dw_i) / sum, one step from weights of 0; the size of that step does not matter. Samples
-/// that would raise the meta loss get nothing. All 0 where every one would, as in the source.
+/// Learning to reweight: w_i = max(0, -dL_meta/dw_i) / sum, one step from weights of 0; the size of that step does not matter.
+/// Samples that would raise the meta loss get nothing. All 0 where every one would, as in the source.
 template <Real T>
 void reweighted_by_gradient(std::span<const T> hypergradient, std::type_identity_t<std::span<T>> weights) {
   using namespace simd;

@@ -125,8 +125,8 @@ class ReweightedEvaluator {
       prior_[q] = parts[q].valid && is_finite(parts[q].value) ? batch.list_weight(q) : T(0);
     }
     if constexpr (Risk<Map, T>) {
-      return static_cast<double>(
-          map.value_and_gradient(std::span<const T>(losses_), std::span<const T>(prior_), std::span<T>(weights_), scratch_).value);
+      const std::span<const T> losses(losses_), prior(prior_);
+      return static_cast<double>(map.value_and_gradient(losses, prior, std::span<T>(weights_), scratch_).value);
     } else {
       loss_weights(map, std::span<const T>(losses_), weights_, prior_);
       double value = 0;

@@ -1,18 +1,17 @@
-// rankgrad/reweighting/risk.hpp: what to minimise when not the mean loss over queries counts, but how uneven it is, or its worst part.
+// rankgrad/reweighting/risk.hpp: what to minimise where it is not the mean loss over queries that counts, but how uneven it
+// is, or its worst part.
 // SPDX-License-Identifier: MIT
 //
-// A risk is a function of the losses l_q of a batch and their weights u_q >= 0 (empty: 1 for all; samples with u = 0 are not there
-// and not looked at), with its derivatives:
+// A risk is a function of the losses l_q of a batch and their weights u_q >= 0 (empty: 1 for all; samples with u = 0 are as
+// good as deleted), with its derivatives:
 //
 //   Contribution<T> value_and_gradient(losses, weights, gradient, workspace)      gradient[q] = dR/dl_q, written over
 //
-// By the chain rule that gradient weighs the gradients of the lists: reweighted(loss, Cvar{}) of reweighting/reweighted.hpp. Other
-// than the weights of loss_weights.hpp these are the whole derivative.
+// By the chain rule that gradient weighs the gradients of the lists: reweighted(loss, Cvar{}) of reweighting/reweighted.hpp.
+// Unlike the weights of loss_weights.hpp these are the whole derivative.
 #pragma once
 
 #include <rankgrad/core/validate.hpp>
-
-#include <algorithm>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
@@ -30,7 +29,7 @@ double total_weight(std::span<const T> losses, std::span<const T> weights, std::
   require(detail::check_optional_length("the weights of the losses", weights.size(), losses.size()));
   double total = 0;
   for (std::size_t q = 0; q < losses.size(); ++q) total += weight_of(weights, q);
-  std::fill(gradient.begin(), gradient.end(), T(0));
+  simd::clear(gradient.data(), gradient.size());
   return total;
 }
 }  // namespace reweighting
@@ -54,7 +53,8 @@ struct MeanVariance {
   Status check() const { return check_parameter("MeanVariance.lambda", lambda, 0, true); }
 
   template <Real T>
-  Contribution<T> value_and_gradient(std::span<const T> losses, std::span<const T> weights, std::span<T> gradient, Workspace&) const {
+  Contribution<T> value_and_gradient(std::span<const T> losses, std::span<const T> weights, std::span<T> gradient,
+                                     Workspace&) const {
     const double total = reweighting::total_weight(losses, weights, gradient);
     if (!(total > 0)) return {};
     const auto each = [&](const auto& body) {
@@ -77,8 +77,9 @@ struct MeanVariance {
 ///              the last of them in part;   U = sum u
 ///   dR/dl_q  = t_q / (fraction U)
 ///
-/// Losses that tie at the border share what is left of it by their weights, so that the order of the lists does not matter: there
-/// the derivative is one of many. fraction = 1 is the mean; towards 0 the highest loss alone.
+/// Losses that tie at the border share what is left of it by their weights, so that the order of the lists does not matter:
+/// there the derivative is one of many. fraction = 1 is the mean; towards 0 the highest loss alone. A loss that is NaN or
+/// infinite is returned as the value, with gradient 0.
 /// No signal   no weight.
 /// Cost        O(Q log Q), Q scratch.
 /// Source      Rockafellar, Uryasev, Optimization of conditional value-at-risk, Journal of Risk 2000.
@@ -100,14 +101,18 @@ struct Cvar {
     std::uint32_t* order = workspace.take<std::uint32_t>(losses.size());
     std::size_t n = 0;
     for (std::size_t q = 0; q < losses.size(); ++q)
-      if (reweighting::weight_of(weights, q) > 0) order[n++] = static_cast<std::uint32_t>(q);
+      if (reweighting::weight_of(weights, q) > 0) {
+        if (!is_finite(losses[q])) return {losses[q], true};
+        order[n++] = static_cast<std::uint32_t>(q);
+      }
     std::sort(order, order + n, [&](std::uint32_t a, std::uint32_t b) {
       return losses[a] != losses[b] ? losses[a] > losses[b] : a < b;
     });
     double value = 0, left = mass;
     for (std::size_t first = 0, last = 0; first < n && left > 0; first = last) {
       double group = 0;
-      for (; last < n && losses[order[last]] == losses[order[first]]; ++last) group += reweighting::weight_of(weights, order[last]);
+      for (; last < n && losses[order[last]] == losses[order[first]]; ++last)
+        group += reweighting::weight_of(weights, order[last]);
       const double share = std::min(1.0, left / group);
       for (std::size_t r = first; r < last; ++r)
         gradient[order[r]] = static_cast<T>(share * reweighting::weight_of(weights, order[r]) / mass);

@@ -72,8 +72,10 @@ void sample_statistics(std::span<const T> losses, std::type_identity_t<std::span
     for (std::size_t t = 0; t < passes; ++t) body(t);
   };
   for (std::size_t i = 0; i < n; ++i) {
-    const auto loss = mean_and_deviation(each_pass, 0, [&](std::size_t t) { return static_cast<double>(losses[t * n + i]); });
-    const auto sure = mean_and_deviation(each_pass, 0, [&](std::size_t t) { return static_cast<double>(confidences[t * n + i]); });
+    const auto over_passes = [&](std::span<const T> values) {
+      return mean_and_deviation(each_pass, 0, [&](std::size_t t) { return static_cast<double>(values[t * n + i]); });
+    };
+    const MeanDeviation loss = over_passes(losses), sure = over_passes(confidences);
     std::size_t right = 0;
     for (std::size_t t = 0; t < passes; ++t) right += hits[t * n + i] != 0;
     const bool agrees = 2 * right == passes ? hits[i] != 0 : 2 * right > passes;
