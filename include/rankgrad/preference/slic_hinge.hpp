@@ -19,7 +19,7 @@ namespace rankgrad::inline RANKGRAD_ABI {
 /// Cost        O(m), no scratch.
 /// Parameters  beta > 0: 1 / beta is the margin in nats. gamma >= 0: how much of the reference counts; the rank calibration of
 ///             the source has none, delta = 1 / beta, and is this divided by beta.
-/// Source      Zhao et al., SLiC-HF: sequence likelihood calibration with human feedback, 2023 (arXiv 2305.10425), eq. (1).
+/// Source      Zhao et al., SLiC-HF: sequence likelihood calibration with human feedback, 2023 (arXiv 2305.10425).
 struct SlicHinge {
   static constexpr std::string_view name = "slic_hinge";
   static constexpr Curvature curvature = Curvature::diagonal;

@@ -81,7 +81,7 @@ enum class ReferenceCandidate { first_positive, highest };
 ///             and selection share the labels is arbitrary.
 /// Source      a coupled estimation method for pooling bias (CET, arXiv 2209.05072). Reconstructed from the abstract and the
 ///             literature; not checked against the source. inverse_ratio: Ai et al., Unbiased learning to rank with unbiased
-///             propensity estimation, SIGIR 2018 (dual learning), eq. (9).
+///             propensity estimation, SIGIR 2018 (dual learning).
 struct CoupledPropensity {
   static constexpr std::string_view name = "coupled_propensity";
   static constexpr Curvature curvature = Curvature::gauss_newton;

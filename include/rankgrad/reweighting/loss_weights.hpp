@@ -32,6 +32,8 @@
 #include <rankgrad/simd/math.hpp>
 #include <rankgrad/simd/rows.hpp>
 
+#include <cmath>
+
 namespace rankgrad::inline RANKGRAD_ABI {
 
 /// How a map of this file looks. temperature r > 0: high = nearly uniform. delta > 0: the range of h.
