@@ -1,0 +1,7 @@
+#include "properties/oracles/confusion.hpp"
+
+TEMPLATE_TEST_CASE("every loss on a confusion matrix has every property", "[properties]", test::AccuracyConfusion,
+                   test::PositiveConfusion) {
+  test::check_every_property<TestType, float>();
+  test::check_every_property<TestType, double>();
+}
