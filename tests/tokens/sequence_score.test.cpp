@@ -55,6 +55,22 @@ TEST_CASE("sequence score: lengths by hand", "[tokens]") {
   CHECK(gradient == std::vector<double>{2, -1.5, 0, -1.5});
 }
 
+TEST_CASE("sequence score: a weight of 2 is the token twice", "[tokens]") {
+  const std::vector<double> logs{-1, -2}, twice{-1, -2, -2}, weights{1, 2}, one{1};
+  rg::Workspace workspace;
+  for (const auto mode : {Mode::log_probability, Mode::probability}) {
+    const rg::SequenceScore score{.alpha = 0.6, .adding = 1, .mode = mode};
+    std::vector<double> a(1), b(1), by_weight(2), by_token(3);
+    score.scores(rg::LogProbabilityView<double>{.log_probabilities = logs, .weights = weights}, a, workspace);
+    score.scores(rg::LogProbabilityView<double>{.log_probabilities = twice}, b, workspace);
+    CHECK(a[0] == Approx(b[0]).epsilon(1e-14));
+    score.backward(rg::LogProbabilityView<double>{.log_probabilities = logs, .weights = weights}, one, by_weight, workspace);
+    score.backward(rg::LogProbabilityView<double>{.log_probabilities = twice}, one, by_token, workspace);
+    CHECK(by_weight[0] == Approx(by_token[0]).epsilon(1e-14));
+    CHECK(by_weight[1] == Approx(by_token[1] + by_token[2]).epsilon(1e-14));
+  }
+}
+
 TEST_CASE("sequence score: log-probabilities of targets, and their chain back", "[tokens]") {
   test::TokenBatch<double> batch({0, 2, 5}, 17, 3);
   batch.mask = {1, 1, 0, 1, 1};
