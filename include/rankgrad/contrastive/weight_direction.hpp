@@ -73,9 +73,9 @@ enum class PushDirection { supervised, contrastive };
 /// No signal   no document; for W = contrastive no positive, or no negative. (SFT trains without negatives.)
 /// Cost        O(n) time, about 6 n scratch.
 /// Numerics    any logits whose differences are finite: 1 - p_i = s(log sum_{negative} e^{y_j} - y_i), not 1 - p_i.
-/// Parameters  weight, direction. easy: a positive with s(y - n) > 1 - easy and a negative with s(y - n) < easy get no gradient (0
-///             switches it off, 0.1 is reasonable; below 1/2). documents: sum (default), or mean: SFT as trained is the mean over
-///             the documents, CL a value per query, and to compare their gradients this factor must be the same in both.
+/// Parameters  weight, direction. easy: a positive with s(y - n) > 1 - easy and a negative with s(y - n) < easy get no gradient
+///             (0 switches it off, 0.1 is reasonable; below 1/2). documents: sum (default), or mean: SFT as trained is the mean
+///             over the documents, CL a value per query, and to compare their gradients this factor must be the same in both.
 /// Source      Supervised fine-tuning or contrastive learning, arXiv 2510.14824 (unified reranking loss); derived here, the
 ///             paper's threshold of the mask is not known.
 struct WeightDirection {

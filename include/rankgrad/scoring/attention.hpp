@@ -42,7 +42,8 @@ void add_token_attention(std::span<const T> attention, std::size_t heads, std::s
 ///             dropped.
 /// Edge        an empty document scores 0. Where a document has one token, or std is 0, every token is kept; with `compat`, as in
 ///             the released code, none is, and the score is 0.
-/// Source      Chen et al., Attention in large language models yields efficient zero-shot re-rankers, ICLR 2025, arXiv 2410.02642.
+/// Source      Chen et al., Attention in large language models yields efficient zero-shot re-rankers, ICLR 2025,
+///             arXiv 2410.02642; the mean over the query's tokens and the filter as its released code has them.
 struct AttentionScore {
   double deviations = 2;
   bool filter = true;

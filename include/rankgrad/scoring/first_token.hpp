@@ -93,8 +93,8 @@ inline void first_token_order(std::span<const ReturnedToken> returned, std::span
 /// The window in its new order: items[k] becomes what items[order[k]] was. Its scores are handed out anew, the highest first, so
 /// that they stay monotone in the rank; in a window that was sorted by score they stay where they are, as in the source.
 template <Real T>
-void reorder_window(std::span<const std::uint32_t> order, std::span<std::uint32_t> items, std::type_identity_t<std::span<T>> scores,
-                    Workspace& workspace) {
+void reorder_window(std::span<const std::uint32_t> order, std::span<std::uint32_t> items,
+                    std::type_identity_t<std::span<T>> scores, Workspace& workspace) {
   RANKGRAD_EXPECTS(order.size() == items.size(), "order and items differ in size");
   RANKGRAD_EXPECTS(scores.empty() || scores.size() == items.size(), "scores and items differ in size");
   const auto frame = workspace.frame();

@@ -1,4 +1,4 @@
-// rankgrad/scoring/natural_logic.hpp: is the evidence retrieved so far enough? The automaton of natural-logic proofs, hard and soft.
+// rankgrad/scoring/natural_logic.hpp: is the evidence enough? The automaton of natural-logic proofs, hard and soft.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -30,7 +30,9 @@ inline constexpr Verdict transitions[states][operators] = {
     {Verdict::not_enough, Verdict::not_enough, Verdict::not_enough, Verdict::not_enough, Verdict::not_enough,
      Verdict::not_enough}};
 
-constexpr std::size_t next(std::size_t state, std::size_t op) noexcept { return static_cast<std::size_t>(transitions[state][op]); }
+constexpr std::size_t next(std::size_t state, std::size_t op) noexcept {
+  return static_cast<std::size_t>(transitions[state][op]);
+}
 
 }  // namespace natural_logic
 
@@ -110,7 +112,8 @@ Status validate(const ProofView<T>& view) {
   if (proofs > 0 && view.offsets[0] != 0) return Status::error("rankgrad: offsets[0] is %u; it must be 0", view.offsets[0]);
   for (std::size_t k = 0; k < proofs; ++k)
     if (view.offsets[k + 1] < view.offsets[k])
-      return Status::error("rankgrad: offsets[%zu] is %u, below offsets[%zu], which is %u", k + 1, view.offsets[k + 1], k, view.offsets[k]);
+      return Status::error("rankgrad: offsets[%zu] is %u, below offsets[%zu], which is %u", k + 1, view.offsets[k + 1], k,
+                           view.offsets[k]);
   const std::size_t steps = proofs > 0 ? view.offsets[proofs] : 0;
   if (Status s = detail::check_length("operators", view.operators.size(), natural_logic::operators * steps); !s) return s;
   if (Status s = detail::check_values<T>("labels", view.labels, {}, T(0), T(1)); !s) return s;
@@ -159,8 +162,8 @@ std::array<double, 3> verdict_probabilities(std::span<const T> operators) {
 ///   d2L/do_t2   = y (p' / p)^2 + (1 - y) (q' / q)^2                 p and q are linear in each o_t(op)
 ///
 /// Curvature   exact diagonal, >= 0.
-/// Shapes      operators [steps, 6]; see ProofView. Distributions, from a softmax say, are not checked: where each sums to one q is
-///             1 - p, and the gradient is that of log q, which along the simplex is that of log(1 - p).
+/// Shapes      operators [steps, 6]; see ProofView. That they are distributions, from a softmax say, is not checked: where each
+///             sums to one q is 1 - p, and the gradient is that of log q, which along the simplex is that of log(1 - p).
 /// Units       nats; nats per unit of probability.
 /// No signal   there is no proof, or all weights are 0. A proof of no step has p = 1.
 /// Cost        O(steps), 36 products a step; 24 bytes of scratch a step.

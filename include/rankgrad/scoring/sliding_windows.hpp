@@ -22,7 +22,8 @@ struct SlidingWindows {
 
   Status check() const {
     if (stride > 0 && stride <= window) return {};
-    return Status::error("rankgrad: SlidingWindows.stride is %zu; it must be above 0 and at most the window, %zu", stride, window);
+    return Status::error("rankgrad: SlidingWindows.stride is %zu; it must be above 0 and at most the window, %zu", stride,
+                         window);
   }
 
   /// visit(begin, end) for every window of a list of n items, bottom first. A window that starts at the top is the last.

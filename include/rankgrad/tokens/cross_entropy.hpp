@@ -90,7 +90,7 @@ struct TokenCrossEntropy {
   Status check_input(const View&) const {
     if constexpr (requires(View v) { v.log_probabilities; })
       if (label_smoothing > 0)
-        return Status::error("rankgrad: label smoothing needs the logits of all tokens, not the log-probabilities of the targets");
+        return Status::error("rankgrad: label smoothing needs the logits of all tokens, not log-probabilities of the targets");
     return {};
   }
 

@@ -8,7 +8,8 @@ namespace rankgrad::inline RANKGRAD_ABI {
 
 /// log p_t = z_ty - log sum_v e^{z_tv} of every target; 0 where a token is absent. Overwrites `log_probabilities` [tokens].
 template <Real T>
-void token_log_probabilities(const TokenView<T>& view, std::type_identity_t<std::span<T>> log_probabilities, Workspace& workspace) {
+void token_log_probabilities(const TokenView<T>& view, std::type_identity_t<std::span<T>> log_probabilities,
+                             Workspace& workspace) {
   require(validate(view));
   RANKGRAD_EXPECTS(log_probabilities.size() == view.size(), "log_probabilities and targets differ in size");
   tokens::for_each_token(view, workspace, [&](std::size_t t) {

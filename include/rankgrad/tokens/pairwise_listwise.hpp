@@ -67,7 +67,8 @@ struct PairwiseListwiseCrossEntropy {
     }
     bool valid = false;
     for (std::size_t q = 0; q < tokens::sequences(view); ++q) {
-      const double own = tokens::normalizer(view, q, TokenNormalizer::weight_sum), u = tokens::sequence_weight(view, q) * weight[q % 3];
+      const double own = tokens::normalizer(view, q, TokenNormalizer::weight_sum);
+      const double u = tokens::sequence_weight(view, q) * weight[q % 3];
       const double divisor = compat ? tokens_present : own * queries, factor = u > 0 && divisor > 0 ? u / divisor : 0;
       valid |= factor > 0 && own > 0;
       for (std::size_t t = tokens::first_token(view, q); t < tokens::first_token(view, q + 1); ++t)

@@ -1,4 +1,4 @@
-// rankgrad/tokens/rows.hpp: the softmax of one token over the vocabulary, its target apart from the others, and loops over tokens.
+// rankgrad/tokens/rows.hpp: the softmax of one token over the vocabulary, its target apart; and loops over tokens.
 // SPDX-License-Identifier: MIT
 //
 // Everything that a row of logits z is asked for follows from its target's logit z_y and the sums over the others:
@@ -144,7 +144,8 @@ void write_row(const T* z, std::size_t vocabulary, std::size_t y, const Row<T>& 
 template <Real T, class Body>
 void for_each_token(const TokenView<T>& view, Workspace& workspace, const Body& body) {
   constexpr std::size_t logits_per_piece = 32768;
-  const std::size_t n = view.size(), rows = std::max<std::size_t>(1, logits_per_piece / std::max<std::size_t>(1, view.vocabulary));
+  const std::size_t n = view.size();
+  const std::size_t rows = std::max<std::size_t>(1, logits_per_piece / std::max<std::size_t>(1, view.vocabulary));
   for_each_piece((n + rows - 1) / rows, workspace, [&](std::size_t piece, Workspace&) {
     for (std::size_t t = piece * rows, end = std::min(n, t + rows); t < end; ++t) body(t);
   });

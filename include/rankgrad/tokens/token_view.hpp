@@ -98,7 +98,8 @@ Status check_tokens(const View& view) {
     if (offsets[0] != 0) return Status::error("rankgrad: offsets[0] is %u; it must be 0", offsets[0]);
     for (std::size_t q = 1; q < offsets.size(); ++q)
       if (offsets[q] < offsets[q - 1])
-        return Status::error("rankgrad: offsets[%zu] is %u, below offsets[%zu], which is %u", q, offsets[q], q - 1, offsets[q - 1]);
+        return Status::error("rankgrad: offsets[%zu] is %u, below offsets[%zu], which is %u", q, offsets[q], q - 1,
+                             offsets[q - 1]);
     if (offsets.back() != n) return Status::error("rankgrad: the last offset is %u; there are %zu tokens", offsets.back(), n);
   }
   if (Status s = check_optional_length("sequence_weights", view.sequence_weights.size(), tokens::sequences(view)); !s) return s;

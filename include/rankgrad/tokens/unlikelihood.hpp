@@ -146,7 +146,7 @@ struct Unlikelihood {
   Status check_input(const View& view) const {
     if constexpr (requires { view.log_probabilities; }) {
       if (label_smoothing > 0)
-        return Status::error("rankgrad: label smoothing needs the logits of all tokens, not the log-probabilities of the targets");
+        return Status::error("rankgrad: label smoothing needs the logits of all tokens, not log-probabilities of the targets");
     } else if (view.size() > 0 && view.vocabulary < 2) {
       return Status::error("rankgrad: unlikelihood needs a vocabulary of two tokens or more, not %zu", view.vocabulary);
     }
