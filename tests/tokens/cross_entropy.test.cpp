@@ -42,7 +42,7 @@ long double defined(const rg::TokenCrossEntropy& loss, const rg::TokenView<doubl
   long double above = 0, below = 0;
   for (std::size_t q = 0; q < u.size(); ++q) {
     if (counts[q] == 0) continue;
-    if (loss.reduction == rg::TokenReduction::sequence_mean) {
+    if (loss.reduction == rg::SequenceReduction::sequence_mean) {
       above += u[q] * of_sequence[q] / counts[q];
       below += u[q];
     } else {
@@ -50,7 +50,7 @@ long double defined(const rg::TokenCrossEntropy& loss, const rg::TokenView<doubl
       below += loss.normalizer == rg::TokenNormalizer::count ? counts[q] : u[q] * counts[q];
     }
   }
-  return loss.reduction == rg::TokenReduction::sum ? above : above / below;
+  return loss.reduction == rg::SequenceReduction::sum ? above : above / below;
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ TEST_CASE("token cross-entropy: value, gradient and curvature of every reduction
     test::TokenBatch<double> batch({0, 3, 3, 8, 9}, V, static_cast<unsigned>(V));
     for (const bool decorated : {false, true}) {
       if (decorated) batch.decorate();
-      for (const auto reduction : {rg::TokenReduction::token_mean, rg::TokenReduction::sequence_mean, rg::TokenReduction::sum})
+      for (const auto reduction : {rg::SequenceReduction::token_mean, rg::SequenceReduction::sequence_mean, rg::SequenceReduction::sum})
         for (const auto normalizer : {rg::TokenNormalizer::weight_sum, rg::TokenNormalizer::count})
           for (const auto smoothing : {rg::LabelSmoothing::all_tokens, rg::LabelSmoothing::other_tokens})
             for (const double e : {0.0, 0.1, 0.8}) {
@@ -143,7 +143,7 @@ TEST_CASE("token cross-entropy: extremes stay finite, forbidden tokens are none"
   const std::vector<float> logits{1e4f, -1e4f, 0, 1e4f, -1e4f, 0, -inf, 2, 1, -inf, -inf, 5};
   const rg::TokenView<float> view{.logits = logits, .vocabulary = 3, .targets = targets};
   std::vector<float> gradient(12), curvature(12);
-  const float value = rg::value_gradient_and_curvature(rg::TokenCrossEntropy{.reduction = rg::TokenReduction::sum}, view, gradient, curvature);
+  const float value = rg::value_gradient_and_curvature(rg::TokenCrossEntropy{.reduction = rg::SequenceReduction::sum}, view, gradient, curvature);
   CHECK(value == Approx(2e4 + std::log1p(std::exp(-1.0))).epsilon(1e-6));
   CHECK(gradient[0] == 1.0f);
   CHECK(gradient[1] == -1.0f);
@@ -179,7 +179,7 @@ TEST_CASE("token cross-entropy: the ignored index, the mask and the weight 0 are
   ignored.targets[2] = static_cast<std::uint32_t>(-100);
   auto view = ignored.view();
   view.ignore_index = static_cast<std::uint32_t>(-100);
-  for (const auto reduction : {rg::TokenReduction::token_mean, rg::TokenReduction::sequence_mean, rg::TokenReduction::sum})
+  for (const auto reduction : {rg::SequenceReduction::token_mean, rg::SequenceReduction::sequence_mean, rg::SequenceReduction::sum})
     for (const auto normalizer : {rg::TokenNormalizer::weight_sum, rg::TokenNormalizer::count}) {
       const rg::TokenCrossEntropy loss{.reduction = reduction, .normalizer = normalizer};
       std::vector<double> a(55), b(55), c(55);
@@ -194,7 +194,7 @@ TEST_CASE("token cross-entropy: the ignored index, the mask and the weight 0 are
   twice.logits.insert(twice.logits.end(), batch.logits.begin() + 44, batch.logits.end());
   twice.offsets = {0, 2, 6};
   doubled.weights = {1, 1, 1, 1, 2};
-  for (const auto reduction : {rg::TokenReduction::token_mean, rg::TokenReduction::sequence_mean, rg::TokenReduction::sum})
+  for (const auto reduction : {rg::SequenceReduction::token_mean, rg::SequenceReduction::sequence_mean, rg::SequenceReduction::sum})
     CHECK(rg::value(rg::TokenCrossEntropy{.reduction = reduction}, twice.view()) ==
           Approx(rg::value(rg::TokenCrossEntropy{.reduction = reduction}, doubled.view())).epsilon(1e-13));
 }
@@ -245,7 +245,7 @@ TEST_CASE("token cross-entropy: the same bits for any number of threads, and no 
   test::TokenBatch<float> batch({0, 50, 51, 300}, 517, 9);
   batch.mask.assign(300, 1);
   batch.mask[7] = 0;
-  const rg::TokenCrossEntropy loss{.label_smoothing = 0.1, .reduction = rg::TokenReduction::sequence_mean};
+  const rg::TokenCrossEntropy loss{.label_smoothing = 0.1, .reduction = rg::SequenceReduction::sequence_mean};
   std::vector<float> alone(batch.logits.size()), together(alone), h_alone(alone), h_together(alone);
   rg::TokenEvaluator evaluate;
   const float value = evaluate.with_curvature(loss, batch.view(), alone, h_alone, 0);
@@ -269,7 +269,7 @@ TEST_CASE("token cross-entropy of log-probabilities", "[tokens]") {
   std::vector<double> gradient(3);
   CHECK(rg::value_and_gradient(rg::TokenCrossEntropy{}, view, gradient) == Approx((0.5 + 3 + 2) / 4));
   CHECK(gradient == std::vector<double>{-0.25, -0.5, -0.25});
-  CHECK(rg::value_and_gradient(rg::TokenCrossEntropy{.reduction = rg::TokenReduction::sequence_mean}, view, gradient) == Approx((0.5 + 5.0 / 3) / 2));
+  CHECK(rg::value_and_gradient(rg::TokenCrossEntropy{.reduction = rg::SequenceReduction::sequence_mean}, view, gradient) == Approx((0.5 + 5.0 / 3) / 2));
   CHECK(gradient[1] == Approx(-1.0 / 3));
   CHECK_THROWS_WITH(rg::value(rg::TokenCrossEntropy{.label_smoothing = 0.1}, view), contains("needs the logits of all tokens"));
 }

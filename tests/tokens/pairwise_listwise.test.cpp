@@ -34,7 +34,7 @@ TEST_CASE("pairwise and listwise cross-entropy: means of conversations by defaul
   for (std::size_t k = 0; k < 63; ++k) CHECK(gradient[k] == Approx(same[k]).margin(1e-15));
   // With weights 1 the default is three times the mean over conversations.
   CHECK(rg::value(rg::PairwiseListwiseCrossEntropy{}, view) ==
-        Approx(3 * rg::value(rg::TokenCrossEntropy{.reduction = rg::TokenReduction::sequence_mean}, view)).epsilon(1e-13));
+        Approx(3 * rg::value(rg::TokenCrossEntropy{.reduction = rg::SequenceReduction::sequence_mean}, view)).epsilon(1e-13));
 }
 
 TEST_CASE("pairwise and listwise cross-entropy: the value is what the parts are worth by hand", "[tokens]") {

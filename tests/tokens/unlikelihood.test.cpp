@@ -95,7 +95,7 @@ TEST_CASE("unlikelihood: a token that is certain has a finite loss and a gradien
   const rg::TokenView<float> view{.logits = logits, .vocabulary = 3, .targets = targets};
   for (const double e : {0.0, 0.3}) {
     std::vector<float> gradient(6), curvature(6);
-    const rg::Unlikelihood loss{.label_smoothing = e, .reduction = rg::TokenReduction::sum};
+    const rg::Unlikelihood loss{.label_smoothing = e, .reduction = rg::SequenceReduction::sum};
     const float value = rg::value_gradient_and_curvature(loss, view, gradient, curvature);
     CHECK(value == Approx((1 - e + 2 * e / 3) * 1e4));   // q_0 = 1 - e + e / 3 in the first, e / 3 in the second
     CHECK(gradient[0] == Approx(1 - e + e / 3));
@@ -117,7 +117,7 @@ TEST_CASE("unlikelihood of log-probabilities, and its floor", "[tokens]") {
   const std::vector<double> logs{std::log(0.25), -1e-9, 0, -60};
   std::vector<double> gradient(4), curvature(4);
   const rg::LogProbabilityView<double> view{.log_probabilities = logs};
-  const rg::Unlikelihood loss{.reduction = rg::TokenReduction::sum};
+  const rg::Unlikelihood loss{.reduction = rg::SequenceReduction::sum};
   const double value = rg::value_gradient_and_curvature(loss, view, gradient, curvature);
   CHECK(value == Approx(-std::log(0.75) - std::log(1e-9) - std::log(1e-20) + std::exp(-60.0)).epsilon(1e-9));
   CHECK(gradient[0] == Approx(1.0 / 3).epsilon(1e-12));

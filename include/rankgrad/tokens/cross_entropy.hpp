@@ -78,7 +78,7 @@ struct TokenCrossEntropy {
 
   double label_smoothing = 0;
   LabelSmoothing smoothing = LabelSmoothing::all_tokens;
-  TokenReduction reduction = TokenReduction::token_mean;
+  SequenceReduction reduction = SequenceReduction::token_mean;
   TokenNormalizer normalizer = TokenNormalizer::weight_sum;
 
   tokens::CrossEntropy rule() const { return {label_smoothing, smoothing}; }

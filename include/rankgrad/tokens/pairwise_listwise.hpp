@@ -18,7 +18,7 @@ namespace rankgrad::inline RANKGRAD_ABI {
 ///
 /// Curvature   exact diagonal, >= 0.
 /// Shapes      TokenView of 3 B sequences, in the order yes, no, index of query 0, then of query 1, ...; sequence_weights, where
-///             given, multiply and are part of the mean over b as in TokenReduction::sequence_mean (take the same for the three
+///             given, multiply and are part of the mean over b as in SequenceReduction::sequence_mean (take the same for the three
 ///             conversations of a query). A conversation without a present token adds 0 and the others stay as they are.
 /// No signal   no token is present, or all weights are 0.
 /// Parameters  yes, no, index: weights >= 0, 1 each. compat: one mean over tokens.

@@ -10,7 +10,7 @@ namespace rankgrad::inline RANKGRAD_ABI {
 ///   token_mean     sum_q u_q sum_t w_t l_t / sum_q u_q N_q                  every token counts alike
 ///   sequence_mean  sum_q u_q (sum_t w_t l_t / N_q) / sum_q u_q              every sequence counts alike
 ///   sum            sum_q u_q sum_t w_t l_t
-enum class TokenReduction { token_mean, sequence_mean, sum };
+enum class SequenceReduction { token_mean, sequence_mean, sum };
 
 /// What N_q is: the sum of the weights of the tokens of a sequence (a weight of 2 is then the same as the token twice), or the
 /// number of those whose weight is not 0 (weights then change the size of the loss; token_mean leaves the u_q out of its
@@ -32,17 +32,17 @@ double normalizer(const View& view, std::size_t q, TokenNormalizer kind) {
 
 /// coefficients[t] = what l_t is multiplied by, 0 where the token is absent. False where all are 0: no signal.
 template <class View>
-bool coefficients(const View& view, TokenReduction reduction, TokenNormalizer kind, double* coefficient) {
+bool coefficients(const View& view, SequenceReduction reduction, TokenNormalizer kind, double* coefficient) {
   double divisor = 0;
   const std::size_t count = sequences(view);
   for (std::size_t q = 0; q < count; ++q) {
     const double u = sequence_weight(view, q), own = u > 0 ? normalizer(view, q, kind) : 0;
-    if (own > 0) divisor += reduction == TokenReduction::sequence_mean ? u : kind == TokenNormalizer::count ? own : u * own;
+    if (own > 0) divisor += reduction == SequenceReduction::sequence_mean ? u : kind == TokenNormalizer::count ? own : u * own;
   }
   for (std::size_t q = 0; q < count; ++q) {
     double factor = sequence_weight(view, q);
-    if (reduction == TokenReduction::token_mean) factor = divisor > 0 ? factor / divisor : 0;
-    if (reduction == TokenReduction::sequence_mean) {
+    if (reduction == SequenceReduction::token_mean) factor = divisor > 0 ? factor / divisor : 0;
+    if (reduction == SequenceReduction::sequence_mean) {
       const double own = normalizer(view, q, kind);
       factor = own > 0 && divisor > 0 ? factor / (own * divisor) : 0;
     }

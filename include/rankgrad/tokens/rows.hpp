@@ -176,7 +176,7 @@ double sum_over_tokens(const Rule& rule, const TokenView<T>& view, const double*
 
 /// The same for a loss with `reduction` and `normalizer`.
 template <bool fresh, Real T, class Rule>
-Contribution<T> reduced_over_tokens(const Rule& rule, TokenReduction reduction, TokenNormalizer kind, const TokenView<T>& view,
+Contribution<T> reduced_over_tokens(const Rule& rule, SequenceReduction reduction, TokenNormalizer kind, const TokenView<T>& view,
                                     const GradientSink<T>& out, Workspace& workspace) {
   const auto frame = workspace.frame();
   double* const coefficient = workspace.take<double>(checked_size(view));
@@ -192,7 +192,7 @@ struct TokenTerm {
   double value, slope, curvature;
 };
 template <Real T, class Rule>
-Contribution<T> reduced_over_tokens(const Rule& rule, TokenReduction reduction, TokenNormalizer kind,
+Contribution<T> reduced_over_tokens(const Rule& rule, SequenceReduction reduction, TokenNormalizer kind,
                                     const LogProbabilityView<T>& view, const GradientSink<T>& out, Workspace& workspace) {
   const auto frame = workspace.frame();
   double* const coefficient = workspace.take<double>(checked_size(view));

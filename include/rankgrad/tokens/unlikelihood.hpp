@@ -133,7 +133,7 @@ struct Unlikelihood {
 
   double label_smoothing = 0;
   double smallest = 1e-20;
-  TokenReduction reduction = TokenReduction::token_mean;
+  SequenceReduction reduction = SequenceReduction::token_mean;
   TokenNormalizer normalizer = TokenNormalizer::weight_sum;
 
   Status check() const {
