@@ -149,7 +149,8 @@ TEST_CASE("token cross-entropy: extremes stay finite, forbidden tokens are none"
   CHECK(gradient[1] == -1.0f);
   for (const std::size_t k : {2u, 3u, 4u, 5u, 6u, 9u, 10u, 11u}) CHECK(gradient[k] == 0.0f);
   for (const float h : curvature) CHECK((h >= 0 && h <= 0.25f));
-  const float smoothed = rg::value(rg::TokenCrossEntropy{.label_smoothing = 0.1}, rg::TokenView<float>{.logits = std::span(logits).first(6), .vocabulary = 3, .targets = std::span(targets).first(2)});
+  const rg::TokenView<float> finite{.logits = std::span(logits).first(6), .vocabulary = 3, .targets = std::span(targets).first(2)};
+  const float smoothed = rg::value(rg::TokenCrossEntropy{.label_smoothing = 0.1}, finite);
   CHECK(std::isfinite(smoothed));
 }
 

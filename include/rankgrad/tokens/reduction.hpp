@@ -19,7 +19,7 @@ enum class TokenNormalizer { weight_sum, count };
 
 namespace tokens {
 
-/// N_q and whether it is one: what every reduction starts from.
+/// N_q; 0 where the sequence has nothing to predict.
 template <class View>
 double normalizer(const View& view, std::size_t q, TokenNormalizer kind) {
   double sum = 0;

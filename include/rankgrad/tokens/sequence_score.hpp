@@ -25,7 +25,7 @@ namespace rankgrad::inline RANKGRAD_ABI {
 /// Empty       a sequence of length 0 scores 0 and gets no gradient; a ranking loss should have it masked.
 /// Parameters  alpha >= 0 (1: mean over tokens; BRIO: 2 for CNN/DM and NYT, 0.6 for XSum), adding >= 0 (0), scale (1; BRIO: 0.01
 ///             for XSum and SAMSum).
-/// Source      BRIO, Liu et al., ACL 2022, arXiv 2203.16804, eq. (9), adding and mode from its released code; alpha = 1: the
+/// Source      BRIO, Liu et al., ACL 2022, arXiv 2203.16804; adding and mode from its released code; alpha = 1: the
 ///             title scores of AdMIRaL, arXiv 2212.05276. Begin-of-sequence and padding tokens belong into the mask.
 struct SequenceScore {
   enum class Mode { log_probability, probability };

@@ -121,7 +121,7 @@ struct SmoothedUnlikelihood {
 ///             `smallest` is needed.
 /// Parameters  label_smoothing e in [0, 1). smallest 1e-20 in (0, 1): what 1 - p is taken to be at least, where only log p is
 ///             known. reduction, normalizer as TokenCrossEntropy.
-/// Source      Welleck et al., Neural text generation with unlikelihood training, ICLR 2020, eq. (3); with smoothing, and in a
+/// Source      Welleck et al., Neural text generation with unlikelihood training, ICLR 2020; with smoothing, and in a
 ///             plan-guided mixture of cross-entropy, likelihood under the right plan and unlikelihood under a corrupted one,
 ///               TokenCrossEntropy on reference + like * TokenCrossEntropy with the right plan + unlike * Unlikelihood, weights 1
 ///             (three views, one loss each): Adams et al., ACL 2023, arXiv 2305.17779.
