@@ -36,6 +36,9 @@ RANKGRAD_INLINE inline Contribution<typename View::value_type> overwrite_view(
     const L& loss, const View& view, const GradientSink<typename View::value_type>& out, Workspace& workspace) {
   if constexpr (OverwritingLoss<L, typename View::value_type> && std::same_as<View, ListView<typename View::value_type>>)
     if (view.mask.empty()) return loss.overwrite(view, out, workspace);
+  // Where masks reach the losses of a view, they reach overwrite(), too.
+  if constexpr (!requires { evaluate_unmasked(loss, view, out, workspace); })
+    if constexpr (requires { loss.overwrite(view, out, workspace); }) return loss.overwrite(view, out, workspace);
   simd::clear(out.grad, out.hess, gradient_size(view));
   return evaluate_view(loss, view, out, workspace);
 }
