@@ -1,0 +1,69 @@
+// Literal definitions of the contrastive losses of one list.
+#pragma once
+
+#include "properties/every_loss.hpp"
+
+#include <rankgrad/contrastive/info_nce.hpp>
+
+namespace test {
+
+/// log sum_j w_j e^{s_j / tau}
+inline long double log_partition(const Definition& list, long double temperature) {
+  long double top = -HUGE_VALL, sum = 0;
+  for (std::size_t i = 0; i < list.size(); ++i)
+    if (list.weights[i] > 0) top = std::max(top, list.scores[i] / temperature + logl(list.weights[i]));
+  for (std::size_t i = 0; i < list.size(); ++i)
+    if (list.weights[i] > 0) sum += expl(list.scores[i] / temperature + logl(list.weights[i]) - top);
+  return top + logl(sum);
+}
+
+inline bool both_kinds(const Definition& list) {
+  bool positive = false, negative = false;
+  for (std::size_t i = 0; i < list.size(); ++i) (list.labels[i] > 0 ? positive : negative) |= list.weights[i] > 0;
+  return positive && negative;
+}
+
+/// -log of the probability of item i, without the cancellation of log sum - s_i where it is nearly the only one.
+inline long double surprise(const Definition& list, std::size_t i, long double temperature) {
+  long double others = 0, top = 0;
+  for (std::size_t j = 0; j < list.size(); ++j) top = std::max(top, (list.scores[j] - list.scores[i]) / temperature);
+  if (top > 1000) return log_partition(list, temperature) - list.scores[i] / temperature - logl(list.weights[i]);
+  for (std::size_t j = 0; j < list.size(); ++j)
+    if (j != i) others += list.weights[j] / list.weights[i] * expl((list.scores[j] - list.scores[i]) / temperature);
+  return log1pl(others);
+}
+
+template <>
+struct Oracle<rg::InfoNce> {
+  static std::vector<rg::InfoNce> instances() {
+    return {{.temperature = 1},
+            {.temperature = 0.5, .positives = rg::Positives::together},
+            {.temperature = 0.3, .smoothing = 0.1},
+            {.temperature = 2, .focal_gamma = 0.5, .detach_focal = false},
+            {.temperature = 1, .positives = rg::Positives::together, .smoothing = 0.2, .focal_gamma = 2, .detach_focal = false}};
+  }
+  static constexpr Traits traits{.shift_invariant = true, .tolerance = 128, .unit = 1};
+  static long double value(const rg::InfoNce& loss, const Definition& list) {
+    if (!both_kinds(list)) return 0;
+    const long double tau = loss.temperature, gamma = loss.focal_gamma;
+    const auto focal = [&](long double l) { return gamma == 0 ? l : powl(-expm1l(-l), gamma) * l; };
+    long double mean = 0, together = 0, weight = 0, level = 0, mass = 0;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const long double w = list.weights[i];
+      if (!(w > 0)) continue;
+      const long double l = surprise(list, i, tau);
+      level += w * l, mass += w;
+      if (list.labels[i] > 0) mean += w * focal(l), weight += w, together += expl(-l);
+    }
+    if (loss.positives == rg::Positives::together) {
+      // -log of the sum of probabilities, from the odds against them.
+      Definition positives = list, negatives = list;
+      for (std::size_t i = 0; i < list.size(); ++i) (list.labels[i] > 0 ? negatives : positives).weights[i] = 0;
+      const long double gap = log_partition(negatives, tau) - log_partition(positives, tau);
+      mean = focal(softplus(gap)), weight = 1;
+    }
+    return (1 - loss.smoothing) * mean / weight + loss.smoothing * level / mass;
+  }
+};
+
+}  // namespace test
