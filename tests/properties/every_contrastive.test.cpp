@@ -2,7 +2,8 @@
 
 namespace rg = rankgrad;
 
-TEMPLATE_TEST_CASE("every contrastive loss of one list has every property", "[properties]", rg::InfoNce) {
+TEMPLATE_TEST_CASE("every contrastive loss of one list has every property", "[properties]", rg::InfoNce, rg::SoftLabelInfoNce,
+                   rg::DistributionAlignment) {
   test::check_every_property<TestType, float>();
   test::check_every_property<TestType, double>();
 }

@@ -3,7 +3,9 @@
 
 #include "properties/every_loss.hpp"
 
+#include <rankgrad/contrastive/distribution_alignment.hpp>
 #include <rankgrad/contrastive/info_nce.hpp>
+#include <rankgrad/contrastive/soft_label.hpp>
 
 namespace test {
 
@@ -63,6 +65,55 @@ struct Oracle<rg::InfoNce> {
       mean = focal(softplus(gap)), weight = 1;
     }
     return (1 - loss.smoothing) * mean / weight + loss.smoothing * level / mass;
+  }
+};
+
+template <>
+struct Oracle<rg::SoftLabelInfoNce> {
+  static std::vector<rg::SoftLabelInfoNce> instances() {
+    return {{.temperature = 1}, {.temperature = 0.4, .positive_above = 0.5, .normalize = rg::Normalize::sum}};
+  }
+  static constexpr Traits traits{.shift_invariant = true, .exact_curvature = true, .unit = 1};
+  static long double value(const rg::SoftLabelInfoNce& loss, const Definition& list) {
+    Definition equal = list;
+    equal.weights.assign(list.size(), 1);
+    long double total = 0, mass = 0;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (!(list.labels[i] > loss.positive_above)) continue;
+      mass += list.weights[i] * list.labels[i];
+      total += list.weights[i] * list.labels[i] * (log_partition(equal, loss.temperature) - list.scores[i] / loss.temperature);
+    }
+    if (!(mass > 0)) return 0;
+    return loss.normalize == rg::Normalize::mean ? total / mass : total;
+  }
+};
+
+template <>
+struct Oracle<rg::DistributionAlignment> {
+  static std::vector<rg::DistributionAlignment> instances() {
+    return {{.temperature = 1, .label_temperature = 1},
+            {.temperature = 0.5, .label_temperature = 2, .forward = 1, .backward = 0},
+            {.temperature = 1, .label_temperature = 0.7, .forward = 0.2, .backward = 1.5},
+            {.temperature = 1, .label_temperature = 1, .epsilon = 1e-3}};
+  }
+  static constexpr Traits traits{.shift_invariant = true, .weights_duplicate = true, .constant_without_order = false, .tolerance = 256, .unit = 1};
+  static long double value(const rg::DistributionAlignment& loss, const Definition& list) {
+    std::size_t present = 0;
+    for (const long double w : list.weights) present += w > 0;
+    if (present < 2) return 0;
+    Definition judge = list;
+    judge.scores = list.labels;
+    const long double z = log_partition(list, loss.temperature), zq = log_partition(judge, loss.label_temperature), eps = loss.epsilon;
+    long double forward = 0, backward = 0;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (!(list.weights[i] > 0)) continue;
+      const long double log_p = list.scores[i] / loss.temperature + logl(list.weights[i]) - z, p = expl(log_p);
+      const long double log_q = list.labels[i] / loss.label_temperature + logl(list.weights[i]) - zq, q = expl(log_q);
+      const long double copies = list.weights[i], log_copies = logl(copies);   // epsilon is added for every copy of an item
+      forward += q * (log_q - (eps > 0 ? logl(p / copies + eps) + log_copies : log_p));
+      backward += p * (log_p - (eps > 0 ? logl(q / copies + eps) + log_copies : log_q));
+    }
+    return loss.forward * forward + loss.backward * backward;
   }
 };
 
