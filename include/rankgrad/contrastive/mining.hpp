@@ -58,13 +58,13 @@ inline std::size_t choose_cyclically(std::span<const std::uint32_t> candidates, 
   return std::min(n, chosen.size());
 }
 
-/// Is a score among the best k of some others, ties in its favour: do fewer than k of them stand above it? NaN stands nowhere.
+/// Is a score among the best k of some others, ties in its favour: do fewer than k of them stand above it? One that is not finite is not.
 ///
 /// As a ranking-consistency filter: a training pair is dropped where its positive scores below the k-th retrieved passage.
 /// Source: KaLM-Embedding, arXiv 2506.20923, and its code (hn_mine.py).
 template <Real T>
 bool within_best(std::span<const T> scores, T score, std::size_t k) {
-  if (score != score) return false;
+  if (!is_finite(score)) return false;
   std::size_t above = 0;
   for (const T s : scores) above += s > score;
   return above < k;
