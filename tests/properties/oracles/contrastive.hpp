@@ -3,6 +3,7 @@
 
 #include "properties/every_loss.hpp"
 
+#include <rankgrad/contrastive/arcface.hpp>
 #include <rankgrad/contrastive/distribution_alignment.hpp>
 #include <rankgrad/contrastive/info_nce.hpp>
 #include <rankgrad/contrastive/soft_label.hpp>
@@ -114,6 +115,22 @@ struct Oracle<rg::DistributionAlignment> {
       backward += p * (log_p - (eps > 0 ? logl(q / copies + eps) + log_copies : log_q));
     }
     return loss.forward * forward + loss.backward * backward;
+  }
+};
+
+template <>
+struct Oracle<rg::ArcFace> {
+  static std::vector<rg::ArcFace> instances() { return {{}, {.margin = 0.2, .scale = 4}}; }
+  // The lists of the suite have scores beyond 1, where the margin has a corner; derivatives: contrastive/arcface.test.cpp.
+  static constexpr Traits traits{.smooth = false, .tolerance = 256};
+  static long double value(const rg::ArcFace& loss, const Definition& list) {
+    Definition moved = list;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (!(list.labels[i] > 0)) continue;
+      const long double c = std::min(1.0L, std::max(-1.0L, list.scores[i])), m = loss.margin, pi = acosl(-1.0L), theta = acosl(c);
+      moved.scores[i] = theta <= pi - m ? cosl(theta + m) : c - m * sinl(m);
+    }
+    return Oracle<rg::InfoNce>::value(rg::InfoNce{.temperature = 1 / loss.scale}, moved);
   }
 };
 
