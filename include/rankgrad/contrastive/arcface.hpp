@@ -22,10 +22,11 @@ namespace rankgrad::inline RANKGRAD_ABI {
 /// Cost        O(n) time, one exp per item, 4 n scratch.
 /// Numerics    no acos: t and dt are algebraic in c, taken in double for the class. c beyond [-1, 1] counts as the border; dt
 ///             grows as theta -> 0 and is held from 1 - c^2 = 1e-12 on.
-/// Parameters  margin m in [0, pi/2], radians (source: 0.5); scale S > 0 (source: 64; retrieval heads take 0.15 to 0.3 and 30 to 45).
-/// Source      Deng, Guo, Xue, Zafeiriou, ArcFace, CVPR 2019 (arXiv 1801.07698), eq. (3); the branch beyond pi - m from its code and
-///             pytorch-metric-learning. Training loss of the backbone of SuperGlobal, arXiv 2308.06954, whose own m and S were
-///             not checked.
+/// Parameters  margin m in [0, pi/2], radians (source: 0.5); scale S > 0 (source: 64). Retrieval heads take 0.15 to 0.3 and
+///             30 to 45.
+/// Source      Deng, Guo, Xue, Zafeiriou, ArcFace, CVPR 2019 (arXiv 1801.07698), eq. (3); the branch beyond pi - m from its code
+///             and pytorch-metric-learning. Training loss of the backbone of SuperGlobal, arXiv 2308.06954, whose own m and S
+///             were not checked.
 struct ArcFace {
   static constexpr std::string_view name = "arcface";
   static constexpr Curvature curvature = Curvature::gauss_newton;
@@ -45,9 +46,11 @@ struct ArcFace {
     T *const moved = workspace.take<T>(n), *const grad = workspace.take<T>(n, T(0));
     T* const hess = out.hess ? workspace.take<T>(n, T(0)) : nullptr;
     const T* const cosines = list.scores.data();
-    for (std::size_t i = 0; i < n; ++i) moved[i] = list.labels[i] > T(0) ? static_cast<T>(with_margin(static_cast<double>(cosines[i])).t) : cosines[i];
+    for (std::size_t i = 0; i < n; ++i)
+      moved[i] = list.labels[i] > T(0) ? static_cast<T>(with_margin(static_cast<double>(cosines[i])).t) : cosines[i];
     list.scores = {moved, n};
-    const Contribution<T> result = InfoNce{.temperature = 1 / scale}.value_and_gradient(list, GradientSink<T>{grad, hess, out.scale}, workspace);
+    const InfoNce softmax{.temperature = 1 / scale};
+    const Contribution<T> result = softmax.value_and_gradient(list, GradientSink<T>{grad, hess, out.scale}, workspace);
     if (!result.valid) return {};
     for (std::size_t i = 0; i < n; ++i) {
       const T slope = list.labels[i] > T(0) ? static_cast<T>(with_margin(static_cast<double>(cosines[i])).slope) : T(1);

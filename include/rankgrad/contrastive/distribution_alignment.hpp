@@ -28,8 +28,8 @@ namespace rankgrad::inline RANKGRAD_ABI {
 /// Units       nats; nats per unit of score.
 /// No signal   fewer than two items of weight above 0.
 /// Cost        O(n) time, two exps per item (epsilon > 0: four logarithms besides), 2 n scratch.
-/// Numerics    r is a difference of log-softmaxes and never a logarithm of a probability: gaps of thousands of nats are exact. For
-///             a = b every term of the value is >= 0.
+/// Numerics    r is a difference of log-softmaxes and never a logarithm of a probability: gaps of thousands of nats are exact.
+///             For a = b every term of the value is >= 0.
 /// Parameters  temperature tau, label_temperature tau_q > 0. forward a, backward b >= 0, not both 0. epsilon: 0 for the
 ///             mathematics; 1e-8 for the source's code, which has log(p + epsilon) and log(q + epsilon) as the second operand of
 ///             its divergences: floors r at about 18.4 and changes the gradient where p or q are small.
@@ -81,7 +81,8 @@ struct DistributionAlignment {
       const auto present = w > zero;
       at.store(p + i, pi);
       if (!shifted) {
-        const Pack<T> d = (at.load(scores + i, T(0)) - top) * inverse, dq = (at.load(labels + i, T(0)) - judge_top) * judge_inverse;
+        const Pack<T> d = (at.load(scores + i, T(0)) - top) * inverse;
+        const Pack<T> dq = (at.load(labels + i, T(0)) - judge_top) * judge_inverse;
         const Pack<T> r = select(present, (d - dq) - apart, zero);
         value.add(fma(b, pi, -(a * qi)) * r, at);
         mean.add(pi * r, at);
@@ -127,7 +128,9 @@ struct DistributionAlignment {
   static Normalised<T> softmax(const T* x, const T* weights, std::size_t n, double inverse_temperature, T* kept) {
     using namespace simd;
     const Pack<T> zero(T(0));
-    const auto weight = [=](std::size_t i, auto at) RANKGRAD_INLINE { return weights ? at.load(weights + i, T(0)) : at.load_ones(); };
+    const auto weight = [=](std::size_t i, auto at) RANKGRAD_INLINE {
+      return weights ? at.load(weights + i, T(0)) : at.load_ones();
+    };
     Pack<T> tops[2] = {Pack<T>(std::numeric_limits<T>::lowest()), Pack<T>(std::numeric_limits<T>::lowest())};
     for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
       const Pack<T> v = at.load(x + i, T(0));

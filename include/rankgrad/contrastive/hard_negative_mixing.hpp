@@ -14,7 +14,7 @@
 
 #include <rankgrad/core/random.hpp>
 #include <rankgrad/core/validate.hpp>
-#include <rankgrad/simd/rows.hpp>
+#include <rankgrad/simd/dot.hpp>
 
 #include <cmath>
 
@@ -62,29 +62,24 @@ inline void random_terms(std::span<MixingTerm> terms, Random& random) {
 /// mixed [d] = h for negatives [k d], row-major. Returns |m|, or 0 where that is below `smallest` times the sum of |w_k| |n_k|
 /// (opposite vectors, zero vectors): there is no direction then, mixed is 0 and is to be skipped.
 template <Real T>
-double mix_negatives(std::span<const T> negatives, std::span<const MixingTerm> terms, std::span<T> mixed, double smallest = 1e-6) {
+double mix_negatives(std::span<const T> negatives, std::span<const MixingTerm> terms, std::span<T> mixed,
+                     double smallest = 1e-6) {
   using namespace simd;
   const std::size_t width = mixed.size();
   clear(mixed.data(), width);
   double length = 0;
   for (const MixingTerm& term : terms) {
-    RANKGRAD_EXPECTS((term.negative + std::size_t{1}) * width <= negatives.size(), "a mixture names a negative that is not there");
+    RANKGRAD_EXPECTS((term.negative + std::size_t{1}) * width <= negatives.size(),
+                     "a mixture names a negative that is not there");
     const Pack<T> w(static_cast<T>(term.weight));
     const T* const negative = negatives.data() + term.negative * width;
-    BlockedSum<T> square;
     for_each_pack<T>(width, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-      const Pack<T> v = at.load(negative + i, T(0));
-      square.add(v * v, at);
-      at.store(mixed.data() + i, fma(w, v, at.load(mixed.data() + i, T(0))));
+      at.store(mixed.data() + i, fma(w, at.load(negative + i, T(0)), at.load(mixed.data() + i, T(0))));
     });
-    length += std::abs(term.weight) * std::sqrt(square.total());
+    length += std::abs(term.weight) * std::sqrt(dot(negative, negative, width));
   }
-  BlockedSum<T> square;
-  for_each_pack<T>(width, [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const Pack<T> m = at.load(mixed.data() + i, T(0));
-    square.add(m * m, at);
-  });
-  const double norm = std::sqrt(square.total());
+  const T* const m = mixed.data();
+  const double norm = std::sqrt(dot(m, m, width));
   const bool none = norm <= smallest * length;   // so that NaN stays visible
   const Pack<T> inverse(none ? T(0) : static_cast<T>(1 / norm));
   for_each_pack<T>(width, [&](std::size_t i, auto at) RANKGRAD_INLINE {
@@ -103,9 +98,7 @@ void add_mixing_gradient(std::span<const T> mixed, double norm, std::span<const 
   RANKGRAD_EXPECTS(upstream.size() == width, "upstream and mixed differ in size");
   if (norm == 0) return;
   const T *const h = mixed.data(), *const g = upstream.data();
-  BlockedSum<T> product;
-  for_each_pack<T>(width, [&](std::size_t i, auto at) RANKGRAD_INLINE { product.add(at.load(h + i, T(0)) * at.load(g + i, T(0)), at); });
-  const Pack<T> along(static_cast<T>(product.total()));
+  const Pack<T> along(static_cast<T>(dot(h, g, width)));
   for (const MixingTerm& term : terms) {
     RANKGRAD_EXPECTS((term.negative + std::size_t{1}) * width <= gradient.size(), "a mixture names a negative that is not there");
     const Pack<T> w(static_cast<T>(term.weight / norm));

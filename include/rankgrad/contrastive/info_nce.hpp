@@ -69,7 +69,8 @@ struct InfoNce {
 
   Status check() const {
     if (Status status = check_parameter("InfoNce.temperature", temperature, 0); !status) return status;
-    if (!(smoothing >= 0 && smoothing < 1)) return Status::error("rankgrad: InfoNce.smoothing is %g; it must be in [0, 1)", smoothing);
+    if (!(smoothing >= 0 && smoothing < 1))
+      return Status::error("rankgrad: InfoNce.smoothing is %g; it must be in [0, 1)", smoothing);
     return check_parameter("InfoNce.focal_gamma", focal_gamma, 0, true);
   }
 
@@ -143,7 +144,8 @@ struct InfoNce {
     const Pack<T> spread(static_cast<T>(each ? unit * own / positive.exponentials : 0));
     const Pack<T> pull(static_cast<T>(!each ? 0 : pulls ? unit : unit * own / positive.mass));
     const Pack<T> level(static_cast<T>(smooth ? unit * smoothing / W : 0));
-    const Pack<T> share_positive(static_cast<T>(P / positive.exponentials)), share_negative(static_cast<T>(N / negative.exponentials));
+    const Pack<T> share_positive(static_cast<T>(P / positive.exponentials));
+    const Pack<T> share_negative(static_cast<T>(N / negative.exponentials));
     const Pack<T> bend(static_cast<T>(unit * push * inverse)), zero(T(0)), one(T(1));
     const T *const labels = list.labels.data(), *const weights = list.weights.data(), *const kept = parts.exponentials;
     T *const grad = out.grad, *const hess = out.hess;
@@ -171,7 +173,8 @@ struct InfoNce {
 /// s / tau - log Q (sampled softmax). `log_q` may be known up to a constant. corrected may be scores.
 template <Real T>
 void correct_for_sampling(std::span<const T> scores, std::span<const T> log_q, double temperature, std::span<T> corrected) {
-  RANKGRAD_EXPECTS(log_q.size() == scores.size() && corrected.size() == scores.size(), "log_q, corrected and scores differ in size");
+  RANKGRAD_EXPECTS(log_q.size() == scores.size() && corrected.size() == scores.size(),
+                   "log_q, corrected and scores differ in size");
   const simd::Pack<T> tau(static_cast<T>(temperature));
   simd::for_each_pack<T>(scores.size(), [&](std::size_t i, auto at) RANKGRAD_INLINE {
     at.store(corrected.data() + i, simd::fnma(tau, at.load(log_q.data() + i, T(0)), at.load(scores.data() + i, T(0))));

@@ -29,8 +29,10 @@ struct Anchors {
   T *top, *part[3];
   T *share, *slope, *bend, *pull, *level;    ///< 1 / sum; what p, p (1 - p), positives and candidates are multiplied by
 
-  Anchors(bool use, std::size_t n, Workspace& workspace) : used(use), top(workspace.take<T>(n, std::numeric_limits<T>::lowest())) {
-    for (double** array : {&weight, &candidates, &positives, &sum, &positive_distance, &distance}) *array = workspace.take<double>(n, 0.0);
+  Anchors(bool use, std::size_t n, Workspace& workspace)
+      : used(use), top(workspace.take<T>(n, std::numeric_limits<T>::lowest())) {
+    for (double** array : {&weight, &candidates, &positives, &sum, &positive_distance, &distance})
+      *array = workspace.take<double>(n, 0.0);
     for (T** array : {&part[0], &part[1], &part[2], &share, &slope, &bend, &pull, &level}) *array = workspace.take<T>(n, T(0));
   }
   void flush(std::size_t n) {
@@ -131,7 +133,8 @@ struct AnchorMatrix {
       const double a = anchors.weight[i];
       if (a == 0) continue;
       const double own = (1 - smoothing) / anchors.positives[i], level = smoothing / anchors.candidates[i];
-      value += a * (std::log(anchors.sum[i]) - (own * anchors.positive_distance[i] + level * anchors.distance[i]) * inverse_temperature);
+      const double pulled = own * anchors.positive_distance[i] + level * anchors.distance[i];
+      value += a * (std::log(anchors.sum[i]) - pulled * inverse_temperature);
       const double slope = static_cast<double>(out.scale) * a * inverse_temperature;
       anchors.share[i] = static_cast<T>(1 / anchors.sum[i]);
       anchors.slope[i] = static_cast<T>(slope);
@@ -161,7 +164,8 @@ struct AnchorMatrix {
           if (hess) h = bend * bent(p);
         }
         if (by_column.used) {
-          const Pack<T> p = at.load(by_column.share + j, T(0)) * power(select(candidate, s - at.load(by_column.top + j, T(0)), zero));
+          const Pack<T> d = select(candidate, s - at.load(by_column.top + j, T(0)), zero);
+          const Pack<T> p = at.load(by_column.share + j, T(0)) * power(d);
           g = fma(at.load(by_column.slope + j, T(0)), p, g);
           if (hess) h = fma(at.load(by_column.bend + j, T(0)), bent(p), h);
           pull = pull + at.load(by_column.pull + j, T(0));

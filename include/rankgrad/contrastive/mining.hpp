@@ -22,20 +22,23 @@ struct FalseNegatives {
   std::optional<double> margin{}, relative{}, absolute{};
 
   constexpr bool suspected(double score, double positive) const {
-    return (margin && score > positive - *margin) || (relative && score >= *relative * positive) || (absolute && score >= *absolute);
+    return (margin && score > positive - *margin) || (relative && score >= *relative * positive) ||
+           (absolute && score >= *absolute);
   }
 };
 
 /// The candidates, in their order, that are neither the positive nor suspected: kept[0 .. returned count). `positive` is the
 /// number of the positive among the scores; kept has room for all.
 template <Real T>
-std::size_t drop_false_negatives(std::span<const T> scores, std::size_t positive, const FalseNegatives& rules, std::span<std::uint32_t> kept) {
+std::size_t drop_false_negatives(std::span<const T> scores, std::size_t positive, const FalseNegatives& rules,
+                                 std::span<std::uint32_t> kept) {
   RANKGRAD_EXPECTS(positive < scores.size(), "the positive is not among the scores");
   RANKGRAD_EXPECTS(kept.size() >= scores.size(), "there is no room for all candidates");
   const double reference = static_cast<double>(scores[positive]);
   std::size_t count = 0;
   for (std::size_t i = 0; i < scores.size(); ++i)
-    if (i != positive && !rules.suspected(static_cast<double>(scores[i]), reference)) kept[count++] = static_cast<std::uint32_t>(i);
+    if (i != positive && !rules.suspected(static_cast<double>(scores[i]), reference))
+      kept[count++] = static_cast<std::uint32_t>(i);
   return count;
 }
 
@@ -43,7 +46,8 @@ std::size_t drop_false_negatives(std::span<const T> scores, std::size_t positive
 /// 1 + stride, ...; every candidate once before any comes again. Returns how many different ones were chosen; without
 /// candidates 0, and `chosen` is left alone.
 /// Source: UniME-V2, arXiv 2510.13515 (stride 5; read in summaries of the paper).
-inline std::size_t choose_cyclically(std::span<const std::uint32_t> candidates, std::size_t stride, std::span<std::uint32_t> chosen) {
+inline std::size_t choose_cyclically(std::span<const std::uint32_t> candidates, std::size_t stride,
+                                     std::span<std::uint32_t> chosen) {
   RANKGRAD_EXPECTS(stride > 0, "the stride must be above 0");
   const std::size_t n = candidates.size();
   if (n == 0) return 0;
@@ -58,7 +62,8 @@ inline std::size_t choose_cyclically(std::span<const std::uint32_t> candidates, 
   return std::min(n, chosen.size());
 }
 
-/// Is a score among the best k of some others, ties in its favour: do fewer than k of them stand above it? One that is not finite is not.
+/// Is a score among the best k of some others, ties in its favour: do fewer than k of them stand above it? One that
+/// is not finite is not.
 ///
 /// As a ranking-consistency filter: a training pair is dropped where its positive scores below the k-th retrieved passage.
 /// Source: KaLM-Embedding, arXiv 2506.20923, and its code (hn_mine.py).
@@ -109,8 +114,8 @@ struct AnnealedTemperature {
 /// pool where that is smaller. Advances `random` by the size of the pool.
 /// Source: CoRNStack, arXiv 2412.01007 (curriculum of hard negatives).
 template <Real T>
-std::size_t sample_hard_negatives(std::span<const T> scores, std::size_t positive, const FalseNegatives& rules, double temperature,
-                                  std::span<std::uint32_t> chosen, Random& random, Workspace& workspace) {
+std::size_t sample_hard_negatives(std::span<const T> scores, std::size_t positive, const FalseNegatives& rules,
+                                  double temperature, std::span<std::uint32_t> chosen, Random& random, Workspace& workspace) {
   const auto frame = workspace.frame();
   const std::span<std::uint32_t> pool(workspace.take<std::uint32_t>(scores.size()), scores.size());
   const std::size_t size = drop_false_negatives(scores, positive, rules, pool), count = std::min(size, chosen.size());

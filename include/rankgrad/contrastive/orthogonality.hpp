@@ -3,7 +3,7 @@
 #pragma once
 
 #include <rankgrad/core/evaluate.hpp>
-#include <rankgrad/simd/rows.hpp>
+#include <rankgrad/simd/dot.hpp>
 
 #include <cmath>
 
@@ -65,7 +65,7 @@ struct Orthogonality {
     double* const inverse_norms = workspace.take<double>(m);
     T* const units = workspace.take<T>(m * d);
     for (std::size_t k = 0; k < m; ++k) {
-      const double norm = std::sqrt(product(view.row(k), view.row(k), d));
+      const double norm = std::sqrt(dot(view.row(k), view.row(k), d));
       inverse_norms[k] = norm == 0 ? 0 : 1 / std::max(smallest_norm, norm);
       const Pack<T> inverse(static_cast<T>(inverse_norms[k]));
       for_each_pack<T>(d, [&](std::size_t i, auto at) RANKGRAD_INLINE {
@@ -77,7 +77,7 @@ struct Orthogonality {
       for (std::size_t l = 0; l < m; ++l) {
         if (l == k) continue;
         const T *const own = units + k * d, *const other = units + l * d;
-        const double c = product(own, other, d), slope = 4 * static_cast<double>(out.scale) * inverse_norms[k];
+        const double c = dot(own, other, d), slope = 4 * static_cast<double>(out.scale) * inverse_norms[k];
         value += c * c;
         const Pack<T> cosine(static_cast<T>(c)), pull(static_cast<T>(slope * c)), bend(static_cast<T>(slope * inverse_norms[k]));
         T* const grad = out.grad + k * d;
@@ -90,29 +90,17 @@ struct Orthogonality {
       }
     return {static_cast<T>(value), true};
   }
-
- private:
-  template <Real T>
-  static double product(const T* a, const T* b, std::size_t d) {
-    simd::BlockedSum<T> sum;
-    simd::for_each_pack<T>(d, [&](std::size_t i, auto at) RANKGRAD_INLINE { sum.add(at.load(a + i, T(0)) * at.load(b + i, T(0)), at); });
-    return sum.total();
-  }
 };
 
 /// Anchor scores: s_i = (1/m) sum_k <a_k, e_ik> for anchors a [m d] and the vectors e [n m d] of n passages under m views.
 /// Source: MVP, arXiv 2509.07485 (dot products, not cosines). O(n m d).
 template <Real T>
 void anchor_scores(const VectorsView<T>& anchors, std::span<const T> vectors, std::span<T> scores) {
-  using namespace simd;
   const std::size_t m = checked_size(anchors), size = anchors.values.size();
   RANKGRAD_EXPECTS(vectors.size() == scores.size() * size, "the vectors are not n rows of all views");
   for (std::size_t i = 0; i < scores.size(); ++i) {
-    BlockedSum<T> sum;
-    for_each_pack<T>(size, [&](std::size_t j, auto at) RANKGRAD_INLINE {
-      sum.add(at.load(anchors.values.data() + j, T(0)) * at.load(vectors.data() + i * size + j, T(0)), at);
-    });
-    scores[i] = static_cast<T>(m == 0 ? 0 : sum.total() / static_cast<double>(m));
+    const double sum = simd::dot(anchors.values.data(), vectors.data() + i * size, size);
+    scores[i] = static_cast<T>(m == 0 ? 0 : sum / static_cast<double>(m));
   }
 }
 

@@ -78,9 +78,11 @@ struct SymmetricInfoNce {
       total += static_cast<double>(view.weight(i));
     }
     if (!(total > 0)) return {};
-    const double unit = (direction == Direction::both && average_directions ? 0.5 : 1.0) / (normalize == Normalize::mean ? total : 1.0);
+    const double shared = direction == Direction::both && average_directions ? 0.5 : 1.0;
+    const double unit = normalize == Normalize::mean ? shared / total : shared;
     const bool own_only = same_id == SameId::left_out;
-    contrastive::Anchors<T> rows(direction != Direction::columns, n, workspace), columns(direction != Direction::rows, n, workspace);
+    contrastive::Anchors<T> rows(direction != Direction::columns, n, workspace);
+    contrastive::Anchors<T> columns(direction != Direction::rows, n, workspace);
     for (auto* anchors : {&rows, &columns})
       for (std::size_t i = 0; i < n; ++i) {
         if (!samples.present(i)) continue;
@@ -141,8 +143,8 @@ struct GroupedInfoNce {
       rows.candidates[i] = static_cast<double>(documents);
       columns.candidates[own] = static_cast<double>(queries);
     }
-    const contrastive::AnchorMatrix<T> matrix{view.similarity.data(), queries, documents, view.group, row_identity, column_identity,
-                                              false, 1 / temperature, smoothing};
+    const contrastive::AnchorMatrix<T> matrix{view.similarity.data(), queries, documents, view.group, row_identity,
+                                              column_identity, false, 1 / temperature, smoothing};
     return {static_cast<T>(matrix.evaluate(rows, columns, out)), true};
   }
 };

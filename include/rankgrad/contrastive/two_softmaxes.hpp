@@ -40,7 +40,8 @@ struct TwoSoftmaxes {
 
   bool both() const { return positive.mass > 0 && negative.mass > 0; }
   double gap(double inverse_temperature) const {
-    return (negative.top - positive.top) * inverse_temperature + (std::log(negative.exponentials) - std::log(positive.exponentials));
+    const double logs = std::log(negative.exponentials) - std::log(positive.exponentials);
+    return (negative.top - positive.top) * inverse_temperature + logs;
   }
 };
 

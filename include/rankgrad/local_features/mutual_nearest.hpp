@@ -109,13 +109,14 @@ struct MutualNearestTriplet {
     const std::size_t size = view.matrix(), most = std::min(view.rows(), view.columns);
     if (size == 0) return {};
     const auto frame = workspace.frame();
-    const std::span<Match> of_positive(workspace.take<Match>(view.rows()), view.rows()), of_negative(workspace.take<Match>(view.rows()), view.rows());
-    const Pairs<T> positive = pairs(view, view.similarity.first(size), of_positive, most, workspace);
-    const Pairs<T> negative = pairs(view, view.similarity.last(size), of_negative, most, workspace);
+    const Pairs<T> positive = pairs(view, view.similarity.first(size), {workspace.take<Match>(most), most}, workspace);
+    const Pairs<T> negative = pairs(view, view.similarity.last(size), {workspace.take<Match>(most), most}, workspace);
     const double value = negative.mean - positive.mean + margin;
     if (value <= 0) return {T(0), true};   // written so that NaN stays visible
-    for (const Match& m : positive.matches) out.grad[m.u * view.columns + m.v] -= static_cast<T>(static_cast<double>(out.scale) * positive.share());
-    for (const Match& m : negative.matches) out.grad[size + m.u * view.columns + m.v] += static_cast<T>(static_cast<double>(out.scale) * negative.share());
+    const T pull = static_cast<T>(static_cast<double>(out.scale) * positive.share());
+    const T push = static_cast<T>(static_cast<double>(out.scale) * negative.share());
+    for (const Match& m : positive.matches) out.grad[m.u * view.columns + m.v] -= pull;
+    for (const Match& m : negative.matches) out.grad[size + m.u * view.columns + m.v] += push;
     return {static_cast<T>(value), true};
   }
 
@@ -124,13 +125,14 @@ struct MutualNearestTriplet {
   struct Pairs {
     std::span<const Match> matches;
     double mean;
-    double share() const { return 1 / static_cast<double>(matches.size()); }
+    double share() const { return matches.empty() ? 0 : 1 / static_cast<double>(matches.size()); }
   };
   template <Real T>
-  Pairs<T> pairs(const LocalTripletView<T>& view, std::span<const T> matrix, std::span<Match> room, std::size_t most, Workspace& workspace) const {
+  Pairs<T> pairs(const LocalTripletView<T>& view, std::span<const T> matrix, std::span<Match> room, Workspace& workspace) const {
     std::size_t count = mutual_nearest(matrix, view.columns, room, workspace, above);
     if (aligned_below_two && count < 2)
-      for (count = 0; count < most; ++count) room[count] = {static_cast<std::uint32_t>(count), static_cast<std::uint32_t>(count)};
+      for (count = 0; count < room.size(); ++count)
+        room[count] = {static_cast<std::uint32_t>(count), static_cast<std::uint32_t>(count)};
     double sum = 0;
     for (const Match& m : room.first(count)) sum += static_cast<double>(matrix[m.u * view.columns + m.v]);
     return {room.first(count), count == 0 ? 0 : sum / static_cast<double>(count)};

@@ -3,28 +3,35 @@
 //
 // Maps are [U C] or [H W C], row-major: C channels at every place. Every gradient is added to what stands there.
 //
-// Source: SuperGlobal, arXiv 2308.06954, sec. 3, and its code, in this order: regional_pooling, GeneralizedMean, L2 norm, whitening,
-// ScaleMean over the scales of the image; clamp_from_below within the backbone. Generalised mean: Radenovic, Tolias, Chum, arXiv
-// 1711.02512, eq. (3).
+// Source: SuperGlobal, arXiv 2308.06954, sec. 3, and its code, in this order: RegionalMean, GeneralizedMean, L2 norm, whitening,
+// ScaleMean over the scales of the image; clamp_from_below() within the backbone. Generalised mean: Radenovic, Tolias, Chum,
+// arXiv 1711.02512, eq. (3).
 #pragma once
 
 #include <rankgrad/core/validate.hpp>
 #include <rankgrad/core/workspace.hpp>
+#include <rankgrad/simd/dot.hpp>
 #include <rankgrad/simd/math.hpp>
-#include <rankgrad/simd/rows.hpp>
 
 #include <cmath>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
+namespace local_features {
+/// max(v, low); NaN stays.
+template <class T>
+RANKGRAD_INLINE inline simd::Pack<T> at_least(simd::Pack<T> v, double low) {
+  const simd::Pack<T> border(static_cast<T>(low));
+  return simd::select(v <= border, border, v);
+}
+}  // namespace local_features
+
 /// ReLU-P: y = max(x, floor), a clamp and not a shifted ReLU.
 template <Real T>
 void clamp_from_below(std::span<const T> x, std::span<T> y, double floor = 0.014) {
   RANKGRAD_EXPECTS(x.size() == y.size(), "input and output differ in size");
-  const simd::Pack<T> low(static_cast<T>(floor));
   simd::for_each_pack<T>(x.size(), [&](std::size_t i, auto at) RANKGRAD_INLINE {
-    const simd::Pack<T> v = at.load(x.data() + i, T(0));
-    at.store(y.data() + i, simd::select(v <= low, low, v));   // NaN stays
+    at.store(y.data() + i, local_features::at_least<T>(at.load(x.data() + i, T(0)), floor));
   });
 }
 /// dL/dx = dL/dy where x > floor.
@@ -62,7 +69,8 @@ struct GeneralizedMean {
     const std::size_t channels = pooled.size(), places = checked_places(map.size(), channels);
     const auto frame = workspace.frame();
     T *const tops = workspace.take<T>(channels, T(0)), *const sums = workspace.take<T>(channels, T(0));
-    const Pack<T> p(static_cast<T>(power)), inverse(static_cast<T>(1 / power)), share(static_cast<T>(1 / static_cast<double>(places)));
+    const Pack<T> p(static_cast<T>(power)), inverse(static_cast<T>(1 / power));
+    const Pack<T> share(static_cast<T>(1 / static_cast<double>(places)));
     for (std::size_t u = 0; u < places; ++u)
       for_each_pack<T>(channels, [&](std::size_t c, auto at) RANKGRAD_INLINE {
         at.store(tops + c, larger(at.load(tops + c, T(1)), clamped(at.load(map.data() + u * channels + c, T(1)))));
@@ -80,7 +88,8 @@ struct GeneralizedMean {
 
   /// Adds dL/dmap for upstream = dL/dy [C]; returns dL/dp. `pooled` from pool().
   template <Real T>
-  double add_gradient(std::span<const T> map, std::span<const T> pooled, std::span<const T> upstream, std::span<T> gradient) const {
+  double add_gradient(std::span<const T> map, std::span<const T> pooled, std::span<const T> upstream,
+                      std::span<T> gradient) const {
     using namespace simd;
     const std::size_t channels = pooled.size(), places = checked_places(map.size(), channels);
     RANKGRAD_EXPECTS(upstream.size() == channels && gradient.size() == map.size(), "gradients do not fit map and descriptor");
@@ -102,13 +111,12 @@ struct GeneralizedMean {
 
  private:
   std::size_t checked_places(std::size_t size, std::size_t channels) const {
-    RANKGRAD_EXPECTS(channels > 0 && size > 0 && size % channels == 0, "the map is not whole places of as many channels as the descriptor");
+    RANKGRAD_EXPECTS(channels > 0 && size > 0 && size % channels == 0, "the map does not have the channels of the descriptor");
     return size / channels;
   }
   template <class T>
   RANKGRAD_INLINE simd::Pack<T> clamped(simd::Pack<T> v) const {
-    const simd::Pack<T> low(static_cast<T>(smallest));
-    return simd::select(v <= low, low, v);
+    return local_features::at_least<T>(v, smallest);
   }
   /// log(x / top) <= 0.
   template <class T>
@@ -146,7 +154,8 @@ struct RegionalMean {
     RANKGRAD_EXPECTS(pooled.size() == size, "input and output differ in size");
     const auto frame = workspace.frame();
     const T* const sums = window_sums(map.data(), height, width, channels, workspace);
-    const Pack<T> own(static_cast<T>(1 - mix)), other(static_cast<T>(mix)), inverse(static_cast<T>(1 / power)), share(cell_share<T>());
+    const Pack<T> own(static_cast<T>(1 - mix)), other(static_cast<T>(mix));
+    const Pack<T> inverse(static_cast<T>(1 / power)), share(cell_share<T>());
     for_each_pack<T>(size, [&](std::size_t i, auto at) RANKGRAD_INLINE {
       const Pack<T> m = exp<T>(inverse * log_positive<T>(share * at.load(sums + i, T(1))));
       at.store(pooled.data() + i, fma(own, clamped(at.load(map.data() + i, T(1))), other * m));
@@ -155,8 +164,8 @@ struct RegionalMean {
 
   /// Adds dL/dmap for upstream = dL/dy [H W C].
   template <Real T>
-  void add_gradient(std::span<const T> map, std::size_t height, std::size_t width, std::span<const T> upstream, std::span<T> gradient,
-                    Workspace& workspace) const {
+  void add_gradient(std::span<const T> map, std::size_t height, std::size_t width, std::span<const T> upstream,
+                    std::span<T> gradient, Workspace& workspace) const {
     using namespace simd;
     const std::size_t size = map.size(), channels = checked_channels(size, height, width);
     RANKGRAD_EXPECTS(upstream.size() == size && gradient.size() == size, "gradients do not fit the map");
@@ -188,8 +197,7 @@ struct RegionalMean {
   }
   template <class T>
   RANKGRAD_INLINE simd::Pack<T> clamped(simd::Pack<T> v) const {
-    const simd::Pack<T> low(static_cast<T>(smallest));
-    return simd::select(v <= low, low, v);
+    return local_features::at_least<T>(v, smallest);
   }
 
   /// sum of x^p over the window of every place: first along the rows, then along the columns.
@@ -220,7 +228,9 @@ struct RegionalMean {
           const std::size_t k = i + o, j = k < radius ? radius - k : k - radius < n ? k - radius : 2 * (n - 1) - (k - radius);
           const T* const source = from + line * stride + (transposed ? i : j) * step;
           T* const target = to + line * stride + (transposed ? j : i) * step;
-          for_each_pack<T>(step, [&](std::size_t c, auto at) RANKGRAD_INLINE { at.accumulate(target + c, at.load(source + c, T(0))); });
+          for_each_pack<T>(step, [&](std::size_t c, auto at) RANKGRAD_INLINE {
+            at.accumulate(target + c, at.load(source + c, T(0)));
+          });
         }
     }
   }
@@ -247,7 +257,8 @@ struct ScaleMean {
     for (std::size_t i = 0; i < d; ++i) {
       const auto entry = [&](std::size_t s) { return static_cast<double>(scales[s * d + i]); };
       if (power == 0) {
-        pooled[i] = static_cast<T>(entry(best(scales, inverse, d, i)) * inverse[best(scales, inverse, d, i)]);
+        const std::size_t s = best(scales, inverse, d, i);
+        pooled[i] = static_cast<T>(entry(s) * inverse[s]);
         continue;
       }
       double top = 0, sum = 0;
@@ -284,7 +295,8 @@ struct ScaleMean {
     for (std::size_t s = 0; s < count; ++s)
       for (std::size_t i = 0; i < d; ++i) {
         const double own = owner[i] == s ? static_cast<double>(upstream[i]) : 0;
-        gradient[s * d + i] += static_cast<T>((own - along[s] * static_cast<double>(scales[s * d + i]) * inverse[s]) * inverse[s]);
+        const double unit = static_cast<double>(scales[s * d + i]) * inverse[s];
+        gradient[s * d + i] += static_cast<T>((own - along[s] * unit) * inverse[s]);
       }
   }
 
@@ -302,16 +314,16 @@ struct ScaleMean {
   template <Real T>
   static std::size_t best(std::span<const T> scales, const double* inverse, std::size_t d, std::size_t i) {
     std::size_t first = 0;
+    const auto entry = [&](std::size_t s) { return static_cast<double>(scales[s * d + i]) * inverse[s]; };
     for (std::size_t s = 1; s < scales.size() / d; ++s)
-      if (static_cast<double>(scales[s * d + i]) * inverse[s] > static_cast<double>(scales[first * d + i]) * inverse[first]) first = s;
+      if (entry(s) > entry(first)) first = s;
     return first;
   }
   template <Real T>
   static double* inverse_norms(std::span<const T> scales, std::size_t d, Workspace& workspace) {
     double* const inverse = workspace.take<double>(scales.size() / d);
     for (std::size_t s = 0; s < scales.size() / d; ++s) {
-      double square = 0;
-      for (std::size_t i = 0; i < d; ++i) square += static_cast<double>(scales[s * d + i]) * static_cast<double>(scales[s * d + i]);
+      const double square = simd::dot(scales.data() + s * d, scales.data() + s * d, d);
       inverse[s] = square > 0 ? 1 / std::sqrt(square) : 0;
     }
     return inverse;

@@ -156,8 +156,8 @@ Status validate(const MaskedFeaturesView<T>& view) {
 /// No signal   a sum of length 0 has no direction: its term is left out; both: no signal.
 /// Cost        O((U + V) d) time, O(d) scratch.
 /// Parameters  foreground w_f 0.7, background w_b 0.3.
-/// Source      FoL, arXiv 2504.09881, as its code has it: no repulsion between foreground and background. Masks sum to about 2 over
-///             all cells there, so that B is nearly the sum of all features.
+/// Source      FoL, arXiv 2504.09881, as its code has it: no repulsion between foreground and background. Masks sum to about 2
+///             over all cells there, so that B is nearly the sum of all features.
 struct ForegroundBackground {
   static constexpr std::string_view name = "foreground_background";
   template <Real T>
@@ -176,22 +176,23 @@ struct ForegroundBackground {
     const std::size_t d = view.width, u = view.features_a.size() / d, v = view.features_b.size() / d;
     const auto frame = workspace.frame();
     T* const sums = workspace.take<T>(2 * d);
-    T* const sums_a = sums;
-    T* const sums_b = sums + d;
+    T *const sums_a = sums, *const sums_b = sums + d;
     double value = 0;
     bool any = false;
     for (const bool back : {false, true}) {
       add_up(view.features_a.data(), view.masks.data(), u, d, back, sums_a);
       add_up(view.features_b.data(), view.masks.data() + u, v, d, back, sums_b);
-      const double a = std::sqrt(product(sums_a, sums_a, d)), b = std::sqrt(product(sums_b, sums_b, d));
+      const double a = std::sqrt(simd::dot(sums_a, sums_a, d)), b = std::sqrt(simd::dot(sums_b, sums_b, d));
       if (a == 0 || b == 0) continue;
       any = true;
-      const double cosine = product(sums_a, sums_b, d) / (a * b), weight = back ? background : foreground;
+      const double cosine = simd::dot(sums_a, sums_b, d) / (a * b), weight = back ? background : foreground;
       value += weight * (1 - cosine);
       const double slope = static_cast<double>(out.scale) * (back ? weight : -weight);
-      const auto add = [&](const T* features, std::size_t n, const T* own, double own_norm, const T* other, double other_norm, T* grad) {
+      const auto add = [&](const T* features, std::size_t n, const T* own, double own_norm, const T* other, double other_norm,
+                           T* grad) {
         for (std::size_t k = 0; k < n; ++k) {
-          const double to_other = product(other, features + k * d, d) / other_norm, to_own = product(own, features + k * d, d) / own_norm;
+          const double to_other = simd::dot(other, features + k * d, d) / other_norm;
+          const double to_own = simd::dot(own, features + k * d, d) / own_norm;
           grad[k] += static_cast<T>(slope * (to_other - cosine * to_own) / own_norm);
         }
       };
@@ -202,12 +203,6 @@ struct ForegroundBackground {
   }
 
  private:
-  template <Real T>
-  static double product(const T* a, const T* b, std::size_t d) {
-    simd::BlockedSum<T> sum;
-    simd::for_each_pack<T>(d, [&](std::size_t i, auto at) RANKGRAD_INLINE { sum.add(at.load(a + i, T(0)) * at.load(b + i, T(0)), at); });
-    return sum.total();
-  }
   template <Real T>
   static void add_up(const T* features, const T* mask, std::size_t n, std::size_t d, bool back, T* sum) {
     using namespace simd;

@@ -4,7 +4,7 @@
 
 #include <rankgrad/core/validate.hpp>
 #include <rankgrad/plackett_luce/sampling.hpp>
-#include <rankgrad/scoring/max_cell.hpp>
+#include <rankgrad/simd/dot.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
@@ -18,9 +18,9 @@ namespace rankgrad::inline RANKGRAD_ABI {
 /// NN(i): the K most similar other items of the top M. x' is not normalised again; the query itself is no part of q'.
 ///
 /// Cost        O(M^2 d) time, O(M + d) scratch beside what is returned.
-/// Parameters  neighbours K 9, beta 0.15 (source, with M = 400). K + 1 above M is cut. most_similar_is_self: the source takes the first
-///             of the K + 1 most similar items, itself included, for the item itself; where an exact duplicate comes first that one
-///             has the weight 1. false: the item itself has, always.
+/// Parameters  neighbours K 9, beta 0.15 (source, with M = 400). K + 1 above M is cut. most_similar_is_self: the source takes the
+///             first of the K + 1 most similar items, itself included, for the item itself; where an exact duplicate comes
+///             first that one has the weight 1. false: the item itself has, always.
 /// Source      SuperGlobal, arXiv 2308.06954, sec. 3.3, and its code.
 struct FeatureRefining {
   std::size_t neighbours = 9;
@@ -36,7 +36,8 @@ struct FeatureRefining {
                Workspace& workspace) const {
     using namespace simd;
     const std::size_t d = query.size(), m = scores.size();
-    RANKGRAD_EXPECTS(d > 0 && descriptors.size() == m * d && refined.size() == m * d, "descriptors and refined are not as many rows as scores");
+    RANKGRAD_EXPECTS(d > 0 && descriptors.size() == m * d && refined.size() == m * d,
+                     "descriptors and refined are not as many rows as scores");
     if (m == 0) return;
     const auto frame = workspace.frame();
     const std::size_t chosen = std::min(neighbours + 1, m);
@@ -44,7 +45,7 @@ struct FeatureRefining {
     std::uint32_t* const ranking = workspace.take<std::uint32_t>(m);
     const auto row = [&](std::size_t i) { return descriptors.data() + i * d; };
     for (std::size_t i = 0; i < m; ++i) {
-      for (std::size_t j = 0; j < m; ++j) keys[j] = scoring::products(row(i), row(j), d).cross;
+      for (std::size_t j = 0; j < m; ++j) keys[j] = dot(row(i), row(j), d);
       std::size_t self = i;
       const double own_key = keys[i];
       if (!most_similar_is_self) keys[i] = std::numeric_limits<double>::max();   // first, whatever it is
@@ -61,7 +62,7 @@ struct FeatureRefining {
       }
       const Pack<T> inverse(static_cast<T>(1 / total));
       for_each_pack<T>(d, [&](std::size_t c, auto at) RANKGRAD_INLINE { at.store(to + c, inverse * at.load(to + c, T(0))); });
-      scores[i] = static_cast<T>(scoring::products(query.data(), static_cast<const T*>(to), d).cross);
+      scores[i] = static_cast<T>(dot(query.data(), static_cast<const T*>(to), d));
     }
     for (std::size_t i = 0; i < m; ++i) keys[i] = static_cast<double>(scores[i]);
     plackett_luce::top_by_key(keys, m, chosen, ranking, workspace);
@@ -72,8 +73,8 @@ struct FeatureRefining {
         at.store(expanded + c, larger(at.load(expanded + c, T(0)), at.load(refined.data() + ranking[r] * d + c, T(0))));
       });
     for (std::size_t i = 0; i < m; ++i) {
-      const double cross = scoring::products(static_cast<const T*>(expanded), static_cast<const T*>(refined.data() + i * d), d).cross;
-      scores[i] = static_cast<T>((keys[i] + cross) / 2);
+      const double to_expanded = dot<T>(expanded, refined.data() + i * d, d);
+      scores[i] = static_cast<T>((keys[i] + to_expanded) / 2);
     }
   }
 

@@ -4,7 +4,7 @@
 
 #include <rankgrad/core/validate.hpp>
 #include <rankgrad/core/workspace.hpp>
-#include <rankgrad/simd/rows.hpp>
+#include <rankgrad/simd/dot.hpp>
 #include <rankgrad/simd/sorting.hpp>
 
 #include <cmath>
@@ -47,7 +47,7 @@ MaxCell max_cell(std::span<const T> query, std::span<const T> cells) {
   const std::size_t width = query.size();
   RANKGRAD_EXPECTS(width > 0 && cells.size() % width == 0, "the cells are not rows as long as the query");
   MaxCell best;
-  best.query_norm = std::sqrt(scoring::products(query.data(), query.data(), width).square);
+  best.query_norm = std::sqrt(simd::dot(query.data(), query.data(), width));
   for (std::size_t u = 0; u < cells.size() / width; ++u) {
     const auto [cross, square] = scoring::products(query.data(), cells.data() + u * width, width);
     const double norm = std::sqrt(square), cosine = norm == 0 || best.query_norm == 0 ? 0 : cross / (norm * best.query_norm);
@@ -82,9 +82,9 @@ void add_max_cell_gradient(std::span<const T> query, std::span<const T> cells, c
   });
 }
 
-/// Re-ranks the top of a first ranking by a fused score: ranking [n] = items by `global`, descending, the first k of them again by
-/// global + weight local, descending; equal scores keep their order. The others keep their rank. `local` is read for the first
-/// k only.
+/// Re-ranks the top of a first ranking by a fused score: ranking [n] = items by `global`, descending, the first k of them again
+/// by global + weight local, descending; equal scores keep their order. The others keep their rank. `local` is read for the
+/// first k only.
 ///
 /// Source: UnifyGeo, arXiv 2505.07622, and its code (k = 5, plain sum).
 template <Real T>
