@@ -20,7 +20,7 @@ std::vector<double> defined(const rg::FeatureRefining& how, const std::vector<do
   const auto order_by = [&](auto key) {
     std::vector<std::size_t> order(m);
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) { return key(i) > key(j); });
+    std::sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) { return key(i) != key(j) ? key(i) > key(j) : i < j; });
     return order;
   };
   for (std::size_t i = 0; i < m; ++i) {

@@ -43,8 +43,8 @@ inline Focal focal(double l, double q, double gamma, bool detached) {
 /// Curvature   Gauss-Newton: focal factors and the shares of several positives held constant. For gamma = 0 and one positive,
 ///             or their mean, it is the exact diagonal.
 /// Shapes      scores, labels [n]; weights [n] or empty. An item of weight w counts w times in the softmax, as if its logit
-///             were s / tau + log w. Negatives drawn with probability Q: weights 1 / Q are the logQ correction (or
-///             correct_for_sampling() the scores); accidental hits have weight 0 or are masked.
+///             were s / tau + log w (in Softmax weights multiply the labels only). Negatives drawn with probability Q: weights
+///             1 / Q are the logQ correction, or correct_for_sampling() the scores; accidental hits have weight 0 or are masked.
 /// Units       nats; nats per unit of score.
 /// No signal   no positive or no negative of weight above 0.
 /// Cost        O(n) time, one exp per item, n scratch. mean with weights or gamma > 0: a logarithm per positive besides.
