@@ -85,6 +85,11 @@ class Report {
 
 Summary summary(const std::vector<double>& values);
 inline double largest(const std::vector<double>& values) { return *std::max_element(values.begin(), values.end()); }
+/// The upper one of two in the middle.
+inline double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
 inline double smallest(const std::vector<double>& values) { return *std::min_element(values.begin(), values.end()); }
 
 /// Parses the command line, runs the seeds on two threads, reports. Returns the exit status of the program: 0 all checks
