@@ -134,8 +134,8 @@ void judge(Report& report) {
     return report.mean_difference(metric + name_of(false, noise), arm, "none");
   };
   report.remark(fmt::format(
-      "What does not show: a gain without wrong labels (hidden layer {:+.3f}). It shrinks, too, as all weights come near 1: from\n"
-      "{:+.3f} to {:+.3f} at the last epoch. The weights of the start for ever, which nobody claims, then have {:+.3f}.",
+      "What does not show: a gain without wrong labels (hidden layer {:+.3f}). It shrinks, too, as all weights come near 1:\n"
+      "{:+.3f}, and {:+.3f} at the last epoch. The weights of the start for ever, which nobody claims, then have {:+.3f}.",
       gain("MRR", 0), gain("MRR", 0.4), gain("last", 0.4), gain("last", 0.4, "for ever")));
 }
 

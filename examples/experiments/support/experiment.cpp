@@ -163,14 +163,15 @@ void Report::table(const std::string& metric, const std::vector<std::string>& ar
   const int width = digits + 4;
   std::size_t longest = metric.size();
   for (const std::string& arm : arms) longest = std::max(longest, arm.size());
-  fmt::print("{:<{}}  {:>{}} {:>{}}   {:>{}} {:>{}}  {:>7}\n", metric, longest, "mean", width, "spread", width, "differs", width,
-             "spread", width, "above");
+  fmt::print("{:<{}}  {:>{}} {:>{}}", metric, longest, "mean", width, "spread", width);
+  if (!baseline.empty()) fmt::print("   {:>{}} {:>{}}  {:>7}", "differs", width, "spread", width, "above");
+  fmt::print("\n");
   for (const std::string& arm : arms) {
     const std::vector<double> all = values(arm, metric);
     if (all.empty()) continue;
     const Summary own = summary(all);
     fmt::print("{:<{}}  {:>{}.{}f} {:>{}.{}f}", arm, longest, own.mean, width, digits, own.spread, width, digits);
-    if (arm != baseline) {
+    if (!baseline.empty() && arm != baseline) {
       const Summary d = summary(differences(metric, arm, baseline));
       fmt::print("   {:>+{}.{}f} {:>{}.{}f}  {:>7}", d.mean, width, digits, d.spread, width, digits,
                  fmt::format("{}/{}", d.above, all.size()));

@@ -62,7 +62,7 @@ class Report {
   double mean_difference(const std::string& metric, const std::string& arm, const std::string& baseline) const;
 
   /// One row per arm: mean and spread; against the baseline the paired difference, its spread, and in how many seeds the
-  /// arm was above. An arm without the metric is left out.
+  /// arm was above. An arm without the metric is left out. Without a baseline (empty) only mean and spread.
   void table(const std::string& metric, const std::vector<std::string>& arms, const std::string& baseline,
              int digits = 4) const;
 
