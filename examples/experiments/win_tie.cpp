@@ -131,9 +131,7 @@ void judge(Report& report) {
   report.at_least("accuracy" + clean, tested, base, -0.006);
   report.at_most("inflation" + noisy, tested, base, -0.08);
   report.at_least("accuracy" + noisy, tested, base, -0.006);
-  const auto change = [&](const std::string& metric, const std::string& arm) {
-    return report.mean_difference(metric, arm, base);
-  };
+  const auto change = [&](const auto& metric, const auto& arm) { return report.mean_difference(metric, arm, base); };
   report.remark(fmt::format(
       "What does not show: better accuracy (tie weight 1, the default, has {:+.3f}), or a better best of 16 with a network\n"
       "({:+.2f}; linear, tie weight 1: {:+.2f}). With flipped labels plain weight decay does more for accuracy, {:+.3f} against\n"

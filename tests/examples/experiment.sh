@@ -32,9 +32,4 @@ expect 0
 grep -q '^pass  ' stdout || fail "no check"
 grep -q '^FAIL' stdout && fail "a check failed and the exit status is 0"
 cat stdout
-
-expect 0 --help
-grep -q 'Exit status' stdout || fail "--help does not speak of the exit status"
-expect 2 --wrong no_such_arm
-expect 2 --seeds 1
 exit 0

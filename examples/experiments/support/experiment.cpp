@@ -161,6 +161,7 @@ double Report::mean_difference(const std::string& metric, const std::string& arm
 void Report::table(const std::string& metric, const std::vector<std::string>& arms, const std::string& baseline,
                    int digits) const {
   const int width = digits + 4;
+  if (values(arms.front(), metric).empty()) return;
   std::size_t longest = metric.size();
   for (const std::string& arm : arms) longest = std::max(longest, arm.size());
   fmt::print("{:<{}}  {:>{}} {:>{}}", metric, longest, "mean", width, "spread", width);
@@ -187,7 +188,7 @@ void Report::check(bool good, const std::string& what) {
 }
 
 void Report::remark(const std::string& what) const {
-  if (replicates_.front().wrong.empty()) fmt::print("\n{}\n", what);
+  if (!wrong()) fmt::print("\n{}\n", what);
 }
 
 void Report::compare(const std::string& metric, const std::string& arm, const std::string& baseline, double bound, bool least) {

@@ -62,7 +62,8 @@ class Report {
   double mean_difference(const std::string& metric, const std::string& arm, const std::string& baseline) const;
 
   /// One row per arm: mean and spread; against the baseline the paired difference, its spread, and in how many seeds the
-  /// arm was above. An arm without the metric is left out. Without a baseline (empty) only mean and spread.
+  /// arm was above. Without a baseline (empty): mean and spread only. An arm without the metric is left out, and the whole
+  /// table if that is the first.
   void table(const std::string& metric, const std::vector<std::string>& arms, const std::string& baseline,
              int digits = 4) const;
 
@@ -73,7 +74,7 @@ class Report {
 
   /// Something said below the checks, of the right arms only.
   void remark(const std::string& what) const;
-
+  bool wrong() const { return !replicates_.front().wrong.empty(); }   ///< is there a wrong arm?
   bool passed() const { return failures_ == 0; }
 
  private:
