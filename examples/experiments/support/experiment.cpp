@@ -86,11 +86,11 @@ std::vector<Replicate> run_seeds(const Options& options, const std::function<voi
   return all;
 }
 
-/// Mean over the seeds of every arm's curve, with bars of one standard error.
+/// Mean over the seeds of every arm's curve, with bars of one standard error: of the arms, not of their differences.
 std::string curves(const Description& description, const std::vector<Replicate>& replicates) {
   std::string script = fmt::format(R"(set terminal svg size 900,560 font "Helvetica,14" background "white" noenhanced
 set encoding utf8
-set title "{}, {} seeds, bars of one standard error"
+set title "{}, {} seeds, bars of one standard error of the mean, unpaired"
 set xlabel "{}"
 set ylabel "{}"
 set key outside right top Left reverse samplen 3 spacing 1.1
