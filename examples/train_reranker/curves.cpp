@@ -1,19 +1,12 @@
-// train_reranker/curves.cpp: a picture of the training, drawn by gnuplot through a pipe.
+// train_reranker/curves.cpp: a picture of the training, as a script for gnuplot.
 // SPDX-License-Identifier: MIT
 #include "report.hpp"
+
+#include "common/gnuplot.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <string_view>
-
-#include <unistd.h>
 
 namespace reranker {
 namespace {
@@ -28,21 +21,6 @@ set grid ytics linecolor rgb "#dddddd"
 set border 3
 set tics nomirror out
 )";
-
-// Colours that stay apart for the colour-blind (Okabe and Ito); the dash changes when they have all been used.
-constexpr std::array palette{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f"};
-
-bool on_path(std::string_view program) {
-  const char* path = std::getenv("PATH");
-  std::string_view folders = path ? path : "";
-  while (!folders.empty()) {
-    const std::size_t colon = std::min(folders.find(':'), folders.size());
-    const auto file = std::filesystem::path(folders.substr(0, colon)) / program;
-    if (access(file.c_str(), X_OK) == 0) return true;
-    folders.remove_prefix(std::min(colon + 1, folders.size()));
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -70,36 +48,13 @@ std::string curves_script(const Report& report) {
   for (std::size_t r = 0; r < results.size(); ++r) {
     const Training& run = results[r].training;
     if (run.best_epoch == 0) continue;
-    const auto colour = fmt::format("linecolor rgb \"{}\"", palette[r % palette.size()]);
+    const auto colour = fmt::format("linecolor rgb \"{}\"", examples::palette[r % examples::palette.size()]);
     script += fmt::format(", \\\n  $curve{} with lines linewidth 2 {} dashtype {} title \"{} {:.3f}\"", r, colour,
-                          1 + r / palette.size(), results[r].label, run.validation_ndcg());
+                          1 + r / examples::palette.size(), results[r].label, run.validation_ndcg());
     script += fmt::format(", \\\n  $curve{} every ::{}::{} with points pointtype 7 pointsize 0.6 {} notitle", r, run.best_epoch - 1,
                           run.best_epoch - 1, colour);
   }
   return script + "\n";
-}
-
-std::optional<std::string> drawn_by_gnuplot(const std::string& script) {
-  if (!on_path("gnuplot")) return {};
-  std::string file = (std::filesystem::temp_directory_path() / "train_reranker-XXXXXX").string();
-  const int descriptor = mkstemp(file.data());
-  if (descriptor < 0) return {};
-  close(descriptor);
-
-  std::string quoted;   // gnuplot doubles a quote within quotes
-  for (const char c : file) quoted.append(c == '\'' ? 2 : 1, c);
-  std::FILE* pipe = popen("gnuplot", "w");
-  bool good = pipe != nullptr;
-  if (pipe) {
-    const std::string all = fmt::format("set output '{}'\n{}", quoted, script);
-    good = std::fwrite(all.data(), 1, all.size(), pipe) == all.size();
-    good = pclose(pipe) == 0 && good;
-  }
-  std::ifstream stream(file, std::ios::binary);
-  std::string svg{std::istreambuf_iterator<char>(stream), {}};
-  std::filesystem::remove(file);
-  if (!good || svg.empty()) return {};
-  return svg;
 }
 
 }  // namespace reranker

@@ -9,6 +9,8 @@
 #include "report.hpp"
 #include "splits.hpp"
 
+#include "common/gnuplot.hpp"
+
 #include <rankgrad/exec/threads.hpp>
 
 #include <fmt/format.h>
@@ -51,7 +53,7 @@ void write_files(const Report& report, OutputFolder& folder) {
     folder.add(name + ".weights.json", weights_json(result, report.columns));
   }
   const std::string script = curves_script(report);
-  if (const auto svg = drawn_by_gnuplot(script)) {
+  if (const auto svg = examples::drawn_by_gnuplot(script)) {
     folder.add("curves.svg", *svg);
   } else {
     fmt::print(stderr, "note: gnuplot is missing or failed, so there is no curves.svg; curves.gp holds the script and the data\n");

@@ -4,7 +4,6 @@
 
 #include "options.hpp"
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +39,5 @@ std::string curves_script(const Report& report);
 
 /// A loss's label as a file name: "0.8*ranknet + 0.2*listmle" -> "0.8_ranknet_0.2_listmle".
 std::string file_name(std::string_view label);
-
-/// What gnuplot draws from the script, sent to it through a pipe; empty where there is no gnuplot or it fails.
-std::optional<std::string> drawn_by_gnuplot(const std::string& script);
 
 }  // namespace reranker

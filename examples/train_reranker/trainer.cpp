@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "trainer.hpp"
 
-#include "adam.hpp"
+#include "common/adam.hpp"
 
 #include <rankgrad/core/random.hpp>
 
@@ -42,7 +42,7 @@ Training train_once(const Objective& objective, const Dataset& training, const D
   const Shape shape{training.features.cols(), options.hidden, options.activation};
   Training run{Scorer(shape, options.seed), weight_decay};
   Scorer scorer = run.scorer;
-  Adam adam(shape.parameters(), options.learning_rate, weight_decay);
+  examples::Adam<float> adam(shape.parameters(), options.learning_rate, weight_decay);
   ObjectiveEvaluator evaluate(objective);
   rankgrad::BatchEvaluator<float> measure;
   rankgrad::Random random(options.seed, 1);

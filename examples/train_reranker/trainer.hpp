@@ -4,13 +4,16 @@
 
 #include "evaluation.hpp"
 #include "losses.hpp"
-#include "progress.hpp"
 #include "scorer.hpp"
+
+#include "common/progress.hpp"
 
 #include <cstdint>
 #include <vector>
 
 namespace reranker {
+
+using examples::Progress;
 
 struct TrainingOptions {
   Eigen::Index hidden = 16;

@@ -1,4 +1,4 @@
-// train_reranker/progress.hpp: a bar on a terminal, nothing in a log.
+// common/progress.hpp: a bar on a terminal, nothing in a log.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -12,9 +12,9 @@
 
 #include <unistd.h>
 
-namespace reranker {
+namespace examples {
 
-/// Counts epochs of several trainings at once; draws on stderr where that is a terminal, at most ten times a second.
+/// Counts what is done by several trainings at once; draws on stderr where that is a terminal, at most ten times a second.
 class Progress {
  public:
   explicit Progress(std::size_t total) : total_(std::max<std::size_t>(total, 1)), visible_(isatty(STDERR_FILENO) == 1) {}
@@ -24,10 +24,10 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void advance(std::size_t epochs, const std::string& what) {
+  void advance(std::size_t more, const std::string& what) {
     if (!visible_) return;
     const std::lock_guard lock(mutex_);
-    done_ = std::min(done_ + epochs, total_);
+    done_ = std::min(done_ + more, total_);
     const auto now = std::chrono::steady_clock::now();
     if (now - drawn_ < std::chrono::milliseconds(100)) return;
     drawn_ = now;
@@ -44,4 +44,4 @@ class Progress {
   std::chrono::steady_clock::time_point drawn_{};
 };
 
-}  // namespace reranker
+}  // namespace examples
