@@ -82,7 +82,7 @@ struct Ranked {
 /// Deals ranks begin .. end - 1, which are of one bin, out to the runs; next[g] is the first free place of run g.
 template <class T>
 void deal_out(const Ranked<T>& ranked, std::size_t begin, std::size_t end, double sigma, double chain, double middle,
-              double base, std::uint32_t* next, const Runs<T>& runs) {
+              double base, const std::uint8_t* grade_of, std::uint32_t* next, const Runs<T>& runs) {
   using namespace simd;
   constexpr std::size_t block = 128;
   alignas(64) T place[block], discount[block];
@@ -94,31 +94,31 @@ void deal_out(const Ranked<T>& ranked, std::size_t begin, std::size_t end, doubl
       store_narrow(discount + j, load(ranked.discounts + r + j) - Pack<double>(base));
     }
     for (std::size_t j = 0; j < size; ++j) {
-      const std::uint32_t z = next[runs.grade_of_rank[r + j]]++;
-      runs.item[z] = ranked.order[r + j];
+      const std::uint32_t item = ranked.order[r + j];
+      const std::uint8_t g = grade_of[item];
+      const std::uint32_t z = next[g]++;
+      runs.grade_of_rank[r + j] = g;
+      runs.item[z] = item;
       runs.places[z] = place[j];
       runs.discounts[z] = discount[j];
     }
   }
 }
 
-/// Where the items of every stretch of ranks go: [stretch][grade], the first place in the run of the grade.
+/// Where the items of every stretch of ranks go in the runs: places[stretch * grades + grade].
 template <Real T>
-std::uint32_t* find_places(const Grades<T>& grades, const std::uint32_t* order, std::size_t n, std::uint8_t* grade_of_rank,
-                           Workspace& workspace) {
-  const std::size_t stretches = stretches_of(n), count = grades.count;
-  std::uint32_t* const places = workspace.take<std::uint32_t>(stretches * count);
+void find_places(const Grades<T>& grades, const std::uint32_t* order, std::size_t n, std::uint32_t* places,
+                 Workspace& workspace) {
+  const std::size_t count = grades.count;
   for_each_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
-    for (std::size_t r = begin; r < end; ++r) grade_of_rank[r] = grades.of_item[order[r]];
-    std::uint32_t counts[2][max_grades] = {};   // two, so that equal grades in a row do not wait for each other
-    for (std::size_t r = begin; r < end; ++r) ++counts[r % 2][grade_of_rank[r]];
-    for (std::size_t g = 0; g < count; ++g) places[s * count + g] = counts[0][g] + counts[1][g];
+    std::uint32_t size[max_grades] = {};
+    for (std::size_t r = begin; r < end; ++r) ++size[grades.of_item[order[r]]];
+    std::copy_n(size, count, places + s * count);
   });
   for (std::size_t g = 0; g < count; ++g) {
     std::uint32_t next = grades.begin[g];
-    for (std::size_t s = 0; s < stretches; ++s) next += std::exchange(places[s * count + g], next);
+    for (std::size_t s = 0; s < stretches_of(n); ++s) next += std::exchange(places[s * count + g], next);
   }
-  return places;
 }
 
 /// Sorts a list. False: no positive ideal DCG.
@@ -161,14 +161,17 @@ bool sort_into_bins(const Loss& loss, const ListView<T>& list, const Grades<T>& 
   bins.begin[bins.count] = static_cast<std::uint32_t>(n);
   std::copy_n(grades.begin + 1, runs.grades, bins.borders + bins.count * runs.grades);
 
-  std::uint32_t* const places = find_places(grades, ranked.order, n, runs.grade_of_rank, workspace);
+  const bool in_order = !workspace.team();   // then each stretch finds where the last one ended
+  std::uint32_t* const places = workspace.take<std::uint32_t>(in_order ? runs.grades : stretches_of(n) * runs.grades);
+  if (in_order) std::copy_n(grades.begin, runs.grades, places);
+  else find_places(grades, ranked.order, n, places, workspace);
   for_each_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
-    std::uint32_t* const next = places + s * runs.grades;
+    std::uint32_t* const next = places + (in_order ? 0 : s * runs.grades);
     for (std::size_t at = partition_point(0, bins.count, [&](std::size_t i) { return bins.begin[i + 1] <= begin; });
          at < bins.count && bins.begin[at] < end; ++at) {
       if (bins.begin[at] >= begin) std::copy_n(next, runs.grades, bins.borders + at * runs.grades);
       deal_out(ranked, std::max<std::size_t>(begin, bins.begin[at]), std::min<std::size_t>(end, bins.begin[at + 1]), loss.sigma,
-               chains[at], middles[at], bins.base[at], next, runs);
+               chains[at], middles[at], bins.base[at], grades.of_item, next, runs);
     }
   });
   for_each_stretch(n, workspace, [&](std::size_t, std::size_t begin, std::size_t end) {
