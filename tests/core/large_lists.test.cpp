@@ -6,8 +6,10 @@
 #include <rankgrad/core/batch_evaluator.hpp>
 #include <rankgrad/exec/threads.hpp>
 #include <rankgrad/listwise/softmax.hpp>
+#include <rankgrad/pairwise/lambdarank.hpp>
 #include <rankgrad/pairwise/ranknet.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <string>
 
@@ -58,6 +60,22 @@ TEMPLATE_TEST_CASE("large lists give the same bits on any number of threads", "[
     check_on_teams<TestType>(rg::Softmax{}, batch.view());
     check_on_teams<TestType>(rg::ListNet{.temperature = 0.5}, batch.view());
   }
+}
+
+TEMPLATE_TEST_CASE("a large list of LambdaRank gives the same bits on any number of threads", "[core][lambda_tree]", float, double) {
+  for (const double spread : {0.01, 0.3, 1.0, 300.0})   // one node that is swept, one bin, some, many
+    for (const bool weights : {false, true}) {
+      INFO("spread " << spread << ", weights " << weights);
+      const auto batch = batch_with<TestType>({10, 33000, 3, 70001}, {.spread = spread, .weights = weights});
+      check_on_teams<TestType>(rg::LambdaRank{}, batch.view());
+    }
+  auto batch = batch_with<TestType>({50000}, {.weights = true});
+  for (std::size_t i = 0; i < 50000; i += 7) batch.items.scores[i] += TestType(i % 5 * 1000);   // chains of bins, far apart
+  check_on_teams<TestType>(rg::LambdaRank{.k = 20000, .normalize = rg::Normalize::mean}, batch.view());
+  for (std::size_t i = 0; i < 50000; ++i) batch.items.labels[i] += TestType(0.25);   // not whole
+  check_on_teams<TestType>(rg::LambdaRank{.ties = rg::Ties::shuffled}, batch.view());
+  std::fill(batch.items.scores.begin(), batch.items.scores.end(), TestType(0.5));
+  check_on_teams<TestType>(rg::LambdaRank{}, batch.view());
 }
 
 TEST_CASE("a large batch is checked by all workers, and what is wrong is said as one would", "[core]") {
