@@ -82,7 +82,7 @@ class InsideBins {
         const Look<T> look(runs_, level[i].node);
         if (look.filled < 2) continue;
         if (look.narrow(depth)) {
-          pieces_[count_++] = {level[i], 0, 0, 0};
+          loss += sweep_by_pieces<with_bends>(runs_, level[i].node, level[i].first_rank, look.centre(), most_, workspace_);
           continue;
         }
         const Halves<T> halves(runs_, level[i], look.size);

@@ -60,6 +60,7 @@ struct Look {
         low = std::min(low, runs.places[node.end[g] - 1]);
       }
   }
+  T centre() const { return low + (high - low) / 2; }
   bool narrow(std::size_t depth) const {
     return high - low <= static_cast<T>(Accuracy<T>::narrow) || depth + 1 >= Accuracy<T>::levels;
   }
@@ -100,7 +101,7 @@ class Walk {
   double visit(const Subtree<T>& at) {
     const Look<T> look(runs_, at.node);
     if (look.filled < 2) return 0;
-    if (look.narrow(at.depth)) return sweep<with_bends>(runs_, at.node, at.first_rank, look.low + (look.high - look.low) / 2);
+    if (look.narrow(at.depth)) return sweep<with_bends>(runs_, at.node, at.first_rank, look.centre());
     if (look.size <= leaf_size_) return leaf(runs_, at.node, direct_);
     const Halves<T> halves(runs_, at, look.size);
     double loss = 0;
