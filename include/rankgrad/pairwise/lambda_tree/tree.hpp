@@ -71,7 +71,8 @@ class InsideBins {
     Sides<T> sides(runs_, 2 * large_, workspace_);
     double loss = 0;
     for (std::size_t depth = 0; count > 0; ++depth) {
-      const Level<T>& kernel = Levels<T>::get().level[std::min(depth + 1, Accuracy<T>::levels - 1)];   // at the end all are narrow
+      // On the last level all nodes are narrow, and the kernel is not asked.
+      const Level<T>& kernel = Levels<T>::get().level[std::min(depth + 1, Accuracy<T>::levels - 1)];
       sides.clear(kernel.order);
       std::size_t below = 0;
       const auto keep = [&](const Subtree<T>& half, std::size_t size) {
@@ -97,8 +98,8 @@ class InsideBins {
       for_each_piece(sides.size() / 2, workspace_, [&](std::size_t i, Workspace&) {
         Side<T>&up = sides[2 * i], &low = sides[2 * i + 1];
         up.feels = low.feels = true;
-        losses[i] = cross<with_bends>(runs_, kernel, up.node, low.node, up.moments, low.moments,
-                                      [&](auto is_up, std::size_t g, const Field<T>& field) { (is_up ? up : low).field[g] = field; });
+        const auto feel = [&](auto is_up, std::size_t g, const Field<T>& field) { (is_up ? up : low).field[g] = field; };
+        losses[i] = cross<with_bends>(runs_, kernel, up.node, low.node, up.moments, low.moments, feel);
       });
       sides.template add_fields<with_bends>();
       for (std::size_t i = 0; i < sides.size() / 2; ++i) loss += losses[i];
