@@ -6,9 +6,11 @@
 #include <rankgrad/core/batch_evaluator.hpp>
 #include <rankgrad/exec/threads.hpp>
 #include <rankgrad/listwise/softmax.hpp>
+#include <rankgrad/pairwise/lambdarank.hpp>
 #include <rankgrad/pairwise/ranknet.hpp>
 #include <rankgrad/plackett_luce/list_mle.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <string>
 
@@ -62,21 +64,8 @@ TEMPLATE_TEST_CASE("large lists give the same bits on any number of threads", "[
 }
 
 TEMPLATE_TEST_CASE("large lists of ListMLE give the same bits on any number of threads", "[core]", float, double) {
-  using rg::ListMle, rg::TargetTies;
-  for (const std::size_t grades : {0u, 2000u, 5u})   // few ties, small groups, groups that are cut
-    for (const bool weights : {false, true}) {
-      INFO("grades " << grades << ", weights " << weights);
-      const auto batch = batch_with<TestType>({10, 40000, 70001}, {.grades = grades, .weights = weights});
-      for (const TargetTies ties : {TargetTies::stable, TargetTies::shuffled, TargetTies::breslow, TargetTies::efron})
-        check_on_teams<TestType>(ListMle{.ties = ties}, batch.view());
-      check_on_teams<TestType>(ListMle{.temperature = 0.7, .k = 20000}, batch.view());
-      check_on_teams<TestType>(ListMle{.position_weight = rg::PositionWeight::p_list_mle()}, batch.view());
-      const auto log2 = rg::PositionWeight::log2();
-      check_on_teams<TestType>(ListMle{.position_weight = log2, .normalize = rg::Normalize::mean}, batch.view());
-      check_on_teams<TestType>(ListMle{.temperature = 0.01}, batch.view());   // scores far apart
-    }
-  check_on_teams<TestType>(ListMle{.ties = TargetTies::exact}, batch_with<TestType>({33000}, {.grades = 3}).view());
-  check_on_teams<TestType>(ListMle{}, batch_with<TestType>({33000}, {.grades = 1}).view());
+  using
+                   rg::ListMle, rg::TargetTies, rg::PositionWeight, rg::Normalize, rg::LambdaRank, rg::Ties) {
 }
 
 TEST_CASE("a large batch is checked by all workers, and what is wrong is said as one would", "[core]") {

@@ -35,13 +35,14 @@ namespace metric {
 constexpr std::size_t cut_off(std::size_t k, std::size_t n) { return k == 0 || k > n ? n : k; }
 }  // namespace metric
 
-/// discounts[p] for position p = rank - 1 in [0, n); 0 from rank k + 1 on, where k = 0 means no cut-off. Padded memory.
+/// discounts[p] for position first + p = rank - 1, p in [0, n); 0 from rank k + 1 on, where k = 0 means no cut-off. Padded
+/// memory.
 template <Real T>
-void fill_discounts(Discount discount, std::size_t k, T* discounts, std::size_t n) {
+void fill_discounts(Discount discount, std::size_t k, T* discounts, std::size_t n, std::size_t first = 0) {
   using namespace simd;
-  const std::size_t top = metric::cut_off(k, n);
+  const std::size_t top = std::max(metric::cut_off(k, first + n), first) - first;
   for (std::size_t p = 0; p < top; p += lanes<T>) {
-    const Pack<T> rank = iota<T>(T(p + 1));
+    const Pack<T> rank = iota<T>(T(first + p + 1));
     const Pack<T> d = discount == Discount::log2 ? Pack<T>(T(0.69314718055994530942)) / log_positive<T>(rank + Pack<T>(T(1)))
                                                  : Pack<T>(T(1)) / rank;
     store(discounts + p, d);

@@ -43,7 +43,8 @@ struct DeltaNdcg {
 /// Units       nats (allRank and sentence-transformers report bits: divide by ln 2).
 /// No signal   no two labels differ, or IDCG@k is not positive.
 /// Cost        two sorts; O(n^2) pairs with one division each up to a few hundred items, O(n) beyond where the labels have at
-///             most 32 values (lambda_tree/tree.hpp; why not more: lambda_tree/runs.hpp); O(n) scratch.
+///             most 32 values (lambda_tree/tree.hpp; why not more: lambda_tree/runs.hpp); O(n) scratch. There a team shares
+///             one list (core/executor.hpp).
 /// Parameters  sigma > 0. k: cut-off of the NDCG whose change is measured, 0 = none; D is 0 past rank k, so pairs that
 ///             both stand below k weigh nothing (LightGBM keeps D there). gain, discount: see metric/gain_discount.hpp.
 ///             ties, seed: how equal scores are ranked. normalize: sum (default; the weight is already divided by the

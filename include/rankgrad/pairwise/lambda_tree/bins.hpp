@@ -16,6 +16,8 @@
 #include <rankgrad/simd/ranking.hpp>
 #include <rankgrad/simd/widen.hpp>
 
+#include <utility>
+
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::lambda_tree {
 
 /// Bins that hold items, from the top.
@@ -24,6 +26,7 @@ struct Bins {
   double* distance = nullptr;  ///< of a bin's middle below that of the bin before, in units of 1 / sigma
   bool* touches = nullptr;     ///< the bin before
   double* base = nullptr;      ///< the discount of the bin's last item, which the others are stored relative to
+  std::uint32_t* begin = nullptr;     ///< [count + 1]: its ranks
   std::uint32_t* borders = nullptr;   ///< [b * grades + g]: where bin b begins in run g
 
   Node node(std::size_t b, std::size_t grades) const {
@@ -76,20 +79,19 @@ struct Ranked {
   double* discounts;
 };
 
-/// Deals ranks begin .. end - 1, which are one bin, out to the runs; next[g] is the first free place of run g.
+/// Deals ranks begin .. end - 1, which are of one bin, out to the runs; next[g] is the first free place of run g.
 template <class T>
 void deal_out(const Ranked<T>& ranked, std::size_t begin, std::size_t end, double sigma, double chain, double middle,
-              const std::uint8_t* grade_of, std::uint32_t* next, const Runs<T>& runs) {
+              double base, const std::uint8_t* grade_of, std::uint32_t* next, const Runs<T>& runs) {
   using namespace simd;
   constexpr std::size_t block = 128;
   alignas(64) T place[block], discount[block];
-  const Pack<double> base(ranked.discounts[end - 1]);
   for (std::size_t r = begin; r < end; r += block) {
     const std::size_t size = std::min(block, end - r);
     for (std::size_t j = 0; j < size; j += lanes<double>) {
       store_narrow(place + j,
                    fma(Pack<double>(sigma), load_wide(ranked.scores + r + j) - Pack<double>(chain), Pack<double>(middle)));
-      store_narrow(discount + j, load(ranked.discounts + r + j) - base);
+      store_narrow(discount + j, load(ranked.discounts + r + j) - Pack<double>(base));
     }
     for (std::size_t j = 0; j < size; ++j) {
       const std::uint32_t item = ranked.order[r + j];
@@ -103,6 +105,22 @@ void deal_out(const Ranked<T>& ranked, std::size_t begin, std::size_t end, doubl
   }
 }
 
+/// Where the items of every stretch of ranks go in the runs: places[stretch * grades + grade].
+template <Real T>
+void find_places(const Grades<T>& grades, const std::uint32_t* order, std::size_t n, std::uint32_t* places,
+                 Workspace& workspace) {
+  const std::size_t count = grades.count;
+  for_each_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
+    std::uint32_t size[max_grades] = {};
+    for (std::size_t r = begin; r < end; ++r) ++size[grades.of_item[order[r]]];
+    std::copy_n(size, count, places + s * count);
+  });
+  for (std::size_t g = 0; g < count; ++g) {
+    std::uint32_t next = grades.begin[g];
+    for (std::size_t s = 0; s < stretches_of(n); ++s) next += std::exchange(places[s * count + g], next);
+  }
+}
+
 /// Sorts a list. False: no positive ideal DCG.
 template <Real T, class Loss>
 bool sort_into_bins(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, bool with_bends, Runs<T>& runs,
@@ -111,8 +129,7 @@ bool sort_into_bins(const Loss& loss, const ListView<T>& list, const Grades<T>& 
   runs.grades = grades.count;
   runs.begin = grades.begin;
   const Ranked<T> ranked{workspace.take<std::uint32_t>(n), workspace.take<T>(n), workspace.take<double>(n)};
-  fill_discounts(loss.discount, loss.k, ranked.discounts, n);
-  if (!fill_gains(loss, grades, ranked.discounts, runs.gain)) return false;
+  if (!fill_gains(loss, grades, n, ranked.discounts, runs.gain, workspace)) return false;
   for (std::size_t g = 0; g < runs.grades; ++g)
     for (std::size_t h = 0; h < runs.grades; ++h) runs.gap[g][h] = std::abs(runs.gain[g] - runs.gain[h]);
   rank_order(list, loss.ties, loss.seed, ranked.order, workspace, ranked.scores);
@@ -120,8 +137,8 @@ bool sort_into_bins(const Loss& loss, const ListView<T>& list, const Grades<T>& 
   runs.places = workspace.take<T>(n);
   runs.discounts = workspace.take<T>(n);
   runs.weights = list.weights.empty() ? nullptr : workspace.take<T>(n);
-  runs.slopes = workspace.take<T>(n, T(0));
-  runs.bends = with_bends ? workspace.take<T>(n, T(0)) : nullptr;
+  runs.slopes = workspace.take<T>(n);
+  runs.bends = with_bends ? workspace.take<T>(n) : nullptr;
   runs.item = workspace.take<std::uint32_t>(n);
   runs.grade_of_rank = workspace.take<std::uint8_t>(n);
 
@@ -129,24 +146,39 @@ bool sort_into_bins(const Loss& loss, const ListView<T>& list, const Grades<T>& 
   bins.distance = workspace.take<double>(bins.count);
   bins.touches = workspace.take<bool>(bins.count);
   bins.base = workspace.take<double>(bins.count);
+  bins.begin = workspace.take<std::uint32_t>(bins.count + 1);
   bins.borders = workspace.take<std::uint32_t>((bins.count + 1) * runs.grades);
-  std::uint32_t next[max_grades];
-  std::copy_n(grades.begin, runs.grades, next);
+  double *const chains = workspace.take<double>(bins.count), *const middles = workspace.take<double>(bins.count);
   std::size_t b = 0;
-  double last_chain = 0, last_middle = 0;
   for_each_bin(ranked.scores, n, loss.sigma, [&](double chain, double number, std::size_t begin, std::size_t end) {
-    const double middle = 2 * number + 1;
+    chains[b] = chain;
+    middles[b] = 2 * number + 1;
     bins.touches[b] = number > 0;
-    bins.distance[b] = number > 0 ? 2 : loss.sigma * (last_chain - chain) + (middle - last_middle);
+    bins.distance[b] = number > 0 || b == 0 ? 2 : loss.sigma * (chains[b - 1] - chain) + (middles[b] - middles[b - 1]);
     bins.base[b] = ranked.discounts[end - 1];
-    last_chain = chain;
-    last_middle = middle;
-    std::copy_n(next, runs.grades, bins.borders + b * runs.grades);
-    deal_out(ranked, begin, end, loss.sigma, chain, middle, grades.of_item, next, runs);
-    std::copy_n(next, runs.grades, bins.borders + ++b * runs.grades);
+    bins.begin[b++] = static_cast<std::uint32_t>(begin);
   });
-  if (runs.weights)
-    for (std::size_t z = 0; z < n; ++z) runs.weights[z] = list.weights[runs.item[z]];
+  bins.begin[bins.count] = static_cast<std::uint32_t>(n);
+  std::copy_n(grades.begin + 1, runs.grades, bins.borders + bins.count * runs.grades);
+
+  const bool in_order = !workspace.team();   // then each stretch finds where the last one ended
+  std::uint32_t* const places = workspace.take<std::uint32_t>(in_order ? runs.grades : stretches_of(n) * runs.grades);
+  if (in_order) std::copy_n(grades.begin, runs.grades, places);
+  else find_places(grades, ranked.order, n, places, workspace);
+  for_each_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
+    std::uint32_t* const next = places + (in_order ? 0 : s * runs.grades);
+    for (std::size_t at = partition_point(0, bins.count, [&](std::size_t i) { return bins.begin[i + 1] <= begin; });
+         at < bins.count && bins.begin[at] < end; ++at) {
+      if (bins.begin[at] >= begin) std::copy_n(next, runs.grades, bins.borders + at * runs.grades);
+      deal_out(ranked, std::max<std::size_t>(begin, bins.begin[at]), std::min<std::size_t>(end, bins.begin[at + 1]), loss.sigma,
+               chains[at], middles[at], bins.base[at], grades.of_item, next, runs);
+    }
+  });
+  for_each_stretch(n, workspace, [&](std::size_t, std::size_t begin, std::size_t end) {
+    simd::clear(runs.slopes + begin, runs.bends ? runs.bends + begin : nullptr, end - begin);
+    if (runs.weights)
+      for (std::size_t z = begin; z < end; ++z) runs.weights[z] = list.weights[runs.item[z]];
+  });
   return true;
 }
 

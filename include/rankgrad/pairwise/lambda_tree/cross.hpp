@@ -27,12 +27,15 @@ struct Interval {
   T middle, scale, side, reference;
 };
 
-/// Moments of every grade.
+/// Moments of every grade, in the workspace; those past the order are 0 as far as packs reach.
 template <class T>
 struct Moments {
   static constexpr std::size_t stride = Level<T>::stride;
-  alignas(64) double zeroth[max_grades][stride];   ///< sum S_k
-  alignas(64) double first[max_grades][stride];    ///< sum w S_k
+  double (*zeroth)[stride];   ///< sum S_k
+  double (*first)[stride];    ///< sum w S_k
+
+  Moments(std::size_t grades, Workspace& workspace)
+      : zeroth(reinterpret_cast<double (*)[stride]>(workspace.take<double>(2 * grades * stride))), first(zeroth + grades) {}
 };
 
 /// How many packs are worked on together: what hides the latency of the recurrence and fits the registers.
@@ -75,7 +78,7 @@ template <class T>
 void run_moments(const Runs<T>& runs, const Interval<T>& interval, std::size_t begin, std::size_t end, std::size_t order,
                  double* zeroth, double* first) {
   using namespace simd;
-  alignas(64) double total[2 * Level<T>::max_order] = {};   // side by side, as sums are
+  alignas(64) double total[2 * Level<T>::stride] = {};   // side by side, as sums are
   constexpr std::size_t stage = 8 * lanes<T>;
   Pack<T> sums[2 * Level<T>::max_order], stages[2 * Level<T>::max_order];
   for (std::size_t z = begin; z < end;) {
@@ -98,7 +101,7 @@ void run_moments(const Runs<T>& runs, const Interval<T>& interval, std::size_t b
     }
     for (std::size_t k = 0; k < 2 * order; k += 4) add_four_sums(total + k, sums + k);   // orders are even
   }
-  for (std::size_t k = 0; k < order; ++k) {
+  for (std::size_t k = 0; k < (order + lanes<double> - 1) / lanes<double> * lanes<double>; ++k) {
     zeroth[k] = total[2 * k];
     first[k] = total[2 * k + 1];
   }
@@ -253,26 +256,35 @@ T last_discount(const Runs<T>& runs, const Node& node) {
   return least;
 }
 
-/// All pairs of an upper and a lower node around `border`; adds to slopes and bends, returns the loss.
-template <bool with_bends, class T>
-double cross(const Runs<T>& runs, const Level<T>& level, T border, const Node& up, const Node& low, Moments<T>& upper,
-             Moments<T>& lower) {
-  const T half = static_cast<T>(level.half), scale = T(1) / half, reference = last_discount(runs, up);
-  const Interval<T> above{border + half, scale, T(1), reference}, below{border - half, -scale, T(-1), reference};
-  moments(runs, up, above, level.order, upper);
-  moments(runs, low, below, level.order, lower);
+/// An upper and a lower node around `border`, seen as intervals.
+template <class T>
+struct Border {
+  Interval<T> above, below;
+
+  Border(const Runs<T>& runs, const Level<T>& level, T border, const Node& up) {
+    const T half = static_cast<T>(level.half), scale = T(1) / half, reference = last_discount(runs, up);
+    above = {border + half, scale, T(1), reference};
+    below = {border - half, -scale, T(-1), reference};
+  }
+};
+
+/// All pairs of an upper and a lower node: feel(is it the upper that feels?, g, field) for every grade that a node has.
+/// Returns the loss.
+template <bool with_bends, class T, class Feel>
+double cross(const Runs<T>& runs, const Level<T>& level, const Node& up, const Node& low, const Moments<T>& upper,
+             const Moments<T>& lower, const Feel& feel) {
   double loss = 0;
   WideField<T> field;
   for (std::size_t g = 0; g < runs.grades; ++g) {
     if (up.end[g] > up.begin[g]) {
       const Mixed<T> x = mixed(runs, g, lower, level.order);
       near_field<with_bends>(runs, level, g, x, lower, 0, g, field);
-      run_field<with_bends>(runs, above, up.begin[g], up.end[g], level.order, narrowed<with_bends>(field, level.order));
+      feel(std::true_type{}, g, narrowed<with_bends>(field, level.order));
       loss += near_loss(runs, level, g, upper, x, lower);
     }
     if (low.end[g] > low.begin[g]) {
       near_field<with_bends>(runs, level, g, mixed(runs, g, upper, level.order), upper, g + 1, runs.grades, field);
-      run_field<with_bends>(runs, below, low.begin[g], low.end[g], level.order, narrowed<with_bends>(field, level.order));
+      feel(std::false_type{}, g, narrowed<with_bends>(field, level.order));
     }
   }
   return loss;

@@ -5,6 +5,7 @@
 #include <rankgrad/pairwise/engine.hpp>
 #include <rankgrad/pairwise/lambda_tree/top.hpp>
 #include <rankgrad/pairwise/lambda_tree/tree.hpp>
+#include <rankgrad/pairwise/range_by_pieces.hpp>
 
 #include <limits>
 
@@ -47,19 +48,22 @@ void multiply(Sum* sums, const T* weights, std::size_t n, double factor) {
 /// Hands the results of runs or of direct pairs to where the items came from.
 template <Real T, class Sum>
 void scatter(const std::uint32_t* item, Sum* slopes, Sum* bends, const T* weights, std::size_t n, double slope_factor,
-             double bend_factor, const GradientSink<T>& out) {
-  multiply(slopes, weights, n, slope_factor);
-  for (std::size_t z = 0; z < n; ++z) out.grad[item[z]] += out.scale * static_cast<T>(slopes[z]);
-  if (!out.hess) return;
-  multiply(bends, weights, n, bend_factor);
-  for (std::size_t z = 0; z < n; ++z) out.hess[item[z]] += out.scale * static_cast<T>(bends[z]);
+             double bend_factor, const GradientSink<T>& out, Workspace& workspace) {
+  for_each_stretch(n, workspace, [&](std::size_t, std::size_t begin, std::size_t end) {
+    const T* const own = weights ? weights + begin : nullptr;
+    multiply(slopes + begin, own, end - begin, slope_factor);
+    for (std::size_t z = begin; z < end; ++z) out.grad[item[z]] += out.scale * static_cast<T>(slopes[z]);
+    if (!out.hess) return;
+    multiply(bends + begin, own, end - begin, bend_factor);
+    for (std::size_t z = begin; z < end; ++z) out.hess[item[z]] += out.scale * static_cast<T>(bends[z]);
+  });
 }
 
 /// The tree, for a list with finite scores and at most max_grades grades.
 template <Real T, class Loss>
 Contribution<T> by_tree(const Loss& loss, const ListView<T>& list, const Grades<T>& grades, std::size_t leaf_size,
                         const GradientSink<T>& out, Workspace& workspace) {
-  const double total_weight = pair_weight(grades, list);
+  const double total_weight = pair_weight(grades, list, workspace);
   if (!(total_weight > 0)) return {};
   Runs<T> runs;
   Bins bins;
@@ -68,7 +72,7 @@ Contribution<T> by_tree(const Loss& loss, const ListView<T>& list, const Grades<
       out.hess ? all_pairs<true>(runs, bins, leaf_size, workspace) : all_pairs<false>(runs, bins, leaf_size, workspace);
   const double factor = loss.normalize == Normalize::mean ? 1 / total_weight : 1;
   scatter(runs.item, runs.slopes, runs.bends, static_cast<const T*>(runs.weights), runs.n, factor * loss.sigma,
-          factor * loss.sigma * loss.sigma, out);
+          factor * loss.sigma * loss.sigma, out, workspace);
   return {static_cast<T>(factor * value), true};
 }
 
@@ -116,7 +120,7 @@ Contribution<T> by_pairs(const Loss& loss, const ListView<T>& list, double middl
   a.finer = finer;
   const double value = direct_pairs<sizeof(T) == 4>(a), factor = loss.normalize == Normalize::mean ? 1 / total_weight : 1;
   scatter(pairs.order, a.row_slopes, a.row_bends, static_cast<const T*>(a.weights), n, factor * loss.sigma,
-          factor * loss.sigma * loss.sigma, out);
+          factor * loss.sigma * loss.sigma, out, workspace);
   return {static_cast<T>(factor * value), true};
 }
 
@@ -158,9 +162,8 @@ Contribution<T> by_top(const Loss& loss, const ListView<T>& list, const Grades<T
   const bool with_bends = out.hess != nullptr;
   double gains[max_grades];
   double* by_rank = workspace.take<double>(n);
-  fill_discounts(loss.discount, loss.k, by_rank, n);
-  if (!fill_gains(loss, grades, by_rank, gains)) return {};
-  const double total_weight = pair_weight(grades, list);
+  if (!fill_gains(loss, grades, n, by_rank, gains, workspace)) return {};
+  const double total_weight = pair_weight(grades, list, workspace);
   if (!(total_weight > 0)) return {};
   std::uint32_t* order = workspace.take<std::uint32_t>(n);
   rank_order(list, loss.ties, loss.seed, order, workspace);
@@ -226,7 +229,7 @@ Contribution<T> evaluate(const Loss& loss, Path path, const ListView<T>& list, c
   const std::size_t n = list.size();
   if (n == 0) return {};
   const auto frame = workspace.frame();
-  const simd::Range<T> range = simd::range_of(list.scores.data(), n);
+  const simd::Range<T> range = range_by_pieces(list.scores.data(), n, workspace);
   const double span = loss.sigma * range.span(), middle = range.centre();
   const bool near = span <= 2 * reach<T>;
   if (!(span < std::numeric_limits<double>::infinity())) path = Path::engine;

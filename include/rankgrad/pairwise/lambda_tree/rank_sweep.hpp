@@ -28,6 +28,8 @@
 #include <rankgrad/pairwise/lambda_tree/cross.hpp>
 #include <rankgrad/simd/quad.hpp>
 
+#include <utility>
+
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::lambda_tree {
 
 namespace detail {
@@ -66,21 +68,30 @@ void negative_totals(const Runs<T>& runs, const Interval<T>& interval, std::size
 
 }  // namespace detail
 
-/// One node. `first_rank`: the rank (from 0) of its first item; `middle`: of its scores. Returns the loss.
+/// The discounts count from the node's last.
+template <class T>
+Interval<T> sweep_interval(const Runs<T>& runs, const Node& node, T middle) {
+  return {middle, static_cast<T>(2 / Accuracy<T>::narrow), T(1), last_discount(runs, node)};
+}
+
+/// sum^ x of every grade, without D, then with D.
+struct SweepSums {
+  alignas(32) double of[max_grades][8];
+};
+
+/// The items of `node`, from `first_rank` on, once the sweep has come to them with these sums. Returns the loss.
 template <bool with_bends, class T>
-double sweep(const Runs<T>& runs, const Node& node, std::size_t first_rank, T middle) {
+double sweep_on(const Runs<T>& runs, const Node& node, std::size_t first_rank, const Interval<T>& interval, SweepSums& at) {
   using simd::Quad;
   const auto& k = detail::sweep_lanes<T>;
   const Quad odd = Quad::load(k.odd), even = Quad::load(k.even), high = Quad::load(k.high), low = Quad::load(k.low);
   const std::size_t grades = runs.grades, size = node.size(grades);
-  const Interval<T> interval{middle, static_cast<T>(2 / Accuracy<T>::narrow), T(1), last_discount(runs, node)};
-
-  alignas(32) double sums[max_grades][8];   // without D, then with D
+  const T middle = interval.middle;
+  double(*const sums)[8] = at.of;
   Quad all(0.0), all_d(0.0), gained(0.0), gained_d(0.0), loss(0.0);   // over all grades, and times the gain
   std::uint32_t next[max_grades];
   for (std::size_t g = 0; g < grades; ++g) {
     next[g] = node.begin[g];
-    detail::negative_totals(runs, interval, node.begin[g], node.end[g], sums[g]);
     all = all + Quad::load(sums[g]);
     all_d = all_d + Quad::load(sums[g] + 4);
     gained = fma(Quad(runs.gain[g]), Quad::load(sums[g]), gained);
@@ -117,6 +128,58 @@ double sweep(const Runs<T>& runs, const Node& node, std::size_t first_rank, T mi
     gained_d = fma(gain, x_d, gained_d);
   }
   return 0.5 * sum(loss);
+}
+
+/// One node. `first_rank`: the rank (from 0) of its first item; `middle`: of its scores. Returns the loss.
+template <bool with_bends, class T>
+double sweep(const Runs<T>& runs, const Node& node, std::size_t first_rank, T middle) {
+  const Interval<T> interval = sweep_interval(runs, node, middle);
+  SweepSums sums;
+  for (std::size_t g = 0; g < runs.grades; ++g)
+    detail::negative_totals(runs, interval, node.begin[g], node.end[g], sums.of[g]);
+  return sweep_on<with_bends>(runs, node, first_rank, interval, sums);
+}
+
+/// The same in pieces of at most `most` ranks, which a team shares out: the totals of those before give a piece its sums.
+template <bool with_bends, class T>
+double sweep_by_pieces(const Runs<T>& runs, const Node& node, std::size_t first_rank, T middle, std::size_t most,
+                       Workspace& workspace) {
+  struct Part {
+    Node node;
+    SweepSums sums;
+    double loss;
+  };
+  const auto frame = workspace.frame();
+  const Interval<T> interval = sweep_interval(runs, node, middle);
+  const std::size_t size = node.size(runs.grades), pieces = (size + most - 1) / most;
+  const auto begin = [&](std::size_t p) { return first_rank + size * p / pieces; };
+  Part* const parts = workspace.take<Part>(pieces);
+  for_each_piece(pieces, workspace, [&](std::size_t p, Workspace&) {
+    std::uint32_t counts[max_grades] = {};
+    for (std::size_t rank = begin(p); rank < begin(p + 1); ++rank) ++counts[runs.grade_of_rank[rank]];
+    std::copy_n(counts, runs.grades, parts[p].node.end);
+  });
+  for (std::size_t g = 0; g < runs.grades; ++g)
+    for (std::size_t p = 0; p < pieces; ++p) {
+      parts[p].node.begin[g] = p > 0 ? parts[p - 1].node.end[g] : node.begin[g];
+      parts[p].node.end[g] += parts[p].node.begin[g];
+    }
+  for_each_piece(pieces, workspace, [&](std::size_t p, Workspace&) {
+    for (std::size_t g = 0; g < runs.grades; ++g)
+      detail::negative_totals(runs, interval, parts[p].node.begin[g], parts[p].node.end[g], parts[p].sums.of[g]);
+  });
+  for (std::size_t g = 0; g < runs.grades; ++g)
+    for (std::size_t k = 0; k < 8; ++k) {
+      double sum = 0;
+      for (std::size_t p = 0; p < pieces; ++p) sum += parts[p].sums.of[g][k];
+      for (std::size_t p = 0; p < pieces; ++p) sum -= 2 * std::exchange(parts[p].sums.of[g][k], sum);
+    }
+  for_each_piece(pieces, workspace, [&](std::size_t p, Workspace&) {
+    parts[p].loss = sweep_on<with_bends>(runs, parts[p].node, begin(p), interval, parts[p].sums);
+  });
+  double loss = 0;
+  for (std::size_t p = 0; p < pieces; ++p) loss += parts[p].loss;
+  return loss;
 }
 
 }  // namespace rankgrad::pairwise::lambda_tree

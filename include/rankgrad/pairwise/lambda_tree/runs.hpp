@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <rankgrad/core/executor.hpp>
 #include <rankgrad/core/workspace.hpp>
 #include <rankgrad/metric/gain_discount.hpp>
 #include <rankgrad/pairwise/lambda_tree/levels.hpp>
@@ -10,6 +11,16 @@
 #include <bit>
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::lambda_tree {
+
+/// task(number, begin, end) for stretches of n items, which a team shares out.
+inline constexpr std::size_t stretch_items = 8192;
+inline std::size_t stretches_of(std::size_t n) { return (n + stretch_items - 1) / stretch_items; }
+template <class Task>
+void for_each_stretch(std::size_t n, Workspace& workspace, const Task& task) {
+  for_each_piece(stretches_of(n), workspace, [&](std::size_t s, Workspace&) {
+    task(s, s * stretch_items, std::min(n, (s + 1) * stretch_items));
+  });
+}
 
 /// More distinct labels than this and the runs become too short for the tree to pay: all its work per node, and the sweep's per
 /// item, grow with the number of grades. The sign of G_i - G_j is what makes them necessary. Without grades, a pair of nodes
@@ -50,6 +61,26 @@ bool count_whole(const T* labels, std::size_t n, std::uint8_t* of_item, std::uin
   return true;
 }
 
+/// The same of a long list by stretches.
+template <Real T>
+bool count_whole(const T* labels, std::size_t n, std::uint8_t* of_item, std::uint32_t* size, Workspace& workspace) {
+  struct Counts {
+    bool whole;
+    std::uint32_t size[max_grades];
+  };
+  const auto frame = workspace.frame();
+  Counts* const part = workspace.take<Counts>(stretches_of(n));
+  for_each_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
+    part[s].whole = count_whole(labels + begin, end - begin, of_item + begin, part[s].size);
+  });
+  std::fill_n(size, max_grades, 0u);
+  for (std::size_t s = 0; s < stretches_of(n); ++s) {
+    if (!part[s].whole) return false;
+    for (std::size_t g = 0; g < max_grades; ++g) size[g] += part[s].size[g];
+  }
+  return true;
+}
+
 /// Any labels: false where there are more than max_grades distinct ones.
 template <Real T>
 bool count_distinct(const T* labels, std::size_t n, Grades<T>& grades, std::uint32_t* size) {
@@ -73,7 +104,7 @@ bool find_grades(const T* labels, std::size_t n, Grades<T>& grades, Workspace& w
   grades.of_item = workspace.take<std::uint8_t>(n);
   std::uint32_t size[max_grades];
   std::uint8_t met[max_grades], place[max_grades];   // label[met[g]] is the g-th that was met; its place by falling label
-  if (count_whole(labels, n, grades.of_item, size)) {
+  if (count_whole(labels, n, grades.of_item, size, workspace)) {
     for (std::size_t g = 0; g < max_grades; ++g)
       if (size[g]) {
         met[grades.count] = static_cast<std::uint8_t>(g);
@@ -96,7 +127,9 @@ bool find_grades(const T* labels, std::size_t n, Grades<T>& grades, Workspace& w
     grades.label[g] = sorted[g];
     grades.begin[g + 1] += grades.begin[g];
   }
-  for (std::size_t i = 0; i < n; ++i) grades.of_item[i] = place[grades.of_item[i]];
+  for_each_stretch(n, workspace, [&](std::size_t, std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) grades.of_item[i] = place[grades.of_item[i]];
+  });
   return true;
 }
 
@@ -119,12 +152,22 @@ struct Runs {
 
 /// The sum of w_i w_j over the pairs with different grades.
 template <Real T>
-double pair_weight(const Grades<T>& grades, const ListView<T>& list) {
+double pair_weight(const Grades<T>& grades, const ListView<T>& list, Workspace& workspace) {
+  const auto frame = workspace.frame();
+  const std::size_t count = grades.count;
   double group[max_grades] = {}, total = 0, above = 0;
-  if (list.weights.empty())
-    for (std::size_t g = 0; g < grades.count; ++g) group[g] = static_cast<double>(grades.begin[g + 1] - grades.begin[g]);
-  else
-    for (std::size_t i = 0; i < list.size(); ++i) group[grades.of_item[i]] += static_cast<double>(list.weights[i]);
+  if (list.weights.empty()) {
+    for (std::size_t g = 0; g < count; ++g) group[g] = static_cast<double>(grades.begin[g + 1] - grades.begin[g]);
+  } else {
+    double* const parts = workspace.take<double>(stretches_of(list.size()) * count);
+    for_each_stretch(list.size(), workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
+      double part[max_grades] = {};
+      for (std::size_t i = begin; i < end; ++i) part[grades.of_item[i]] += static_cast<double>(list.weights[i]);
+      std::copy_n(part, count, parts + s * count);
+    });
+    for (std::size_t s = 0; s < stretches_of(list.size()); ++s)
+      for (std::size_t g = 0; g < count; ++g) group[g] += parts[s * count + g];
+  }
   for (std::size_t g = 0; g < grades.count; ++g) {
     total += above * group[g];
     above += group[g];
@@ -132,26 +175,35 @@ double pair_weight(const Grades<T>& grades, const ListView<T>& list) {
   return total;
 }
 
-/// The ideal DCG: the discounts of the first places to the best grade, and so on.
+/// The ideal DCG: the discounts of the first places to the best grade, and so on. The part of places begin .. end - 1.
 template <Real T>
-double ideal_gain(const Grades<T>& grades, const double* gain, const double* discounts) {
+double ideal_gain(const Grades<T>& grades, const double* gain, const double* discounts, std::size_t begin, std::size_t end) {
   double ideal = 0;
   for (std::size_t g = 0; g < grades.count; ++g) {
+    const std::size_t from = std::max<std::size_t>(begin, grades.begin[g]), to = std::min<std::size_t>(end, grades.begin[g + 1]);
+    if (from >= to) continue;
     simd::BlockedSum<double> sum;
-    const double* first = discounts + grades.begin[g];
-    simd::for_each_pack<double>(grades.begin[g + 1] - grades.begin[g],
+    const double* first = discounts + from;
+    simd::for_each_pack<double>(to - from,
                                 [&](std::size_t i, auto at) RANKGRAD_INLINE { sum.add(at.load(first + i, 0.0), at); });
     ideal += gain[g] * sum.total();
   }
   return ideal;
 }
 
-/// The gains of the grades over the ideal DCG. False: that is not positive.
+/// The discounts of n ranks, and the gains of the grades over the ideal DCG. False: that is not positive.
 template <Real T, class Loss>
-bool fill_gains(const Loss& loss, const Grades<T>& grades, const double* by_rank, double* gains) {
+bool fill_gains(const Loss& loss, const Grades<T>& grades, std::size_t n, double* by_rank, double* gains, Workspace& workspace) {
+  const auto frame = workspace.frame();
   const double shift = gain_shift(loss.gain, static_cast<double>(grades.label[0]));
   for (std::size_t g = 0; g < grades.count; ++g) gains[g] = gain_of(loss.gain, static_cast<double>(grades.label[g]), shift);
-  const double ideal = ideal_gain(grades, gains, by_rank);
+  double* const parts = workspace.take<double>(stretches_of(n));
+  for_each_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
+    fill_discounts(loss.discount, loss.k, by_rank + begin, end - begin, begin);
+    parts[s] = ideal_gain(grades, gains, by_rank, begin, end);
+  });
+  double ideal = 0;
+  for (std::size_t s = 0; s < stretches_of(n); ++s) ideal += parts[s];
   if (!(ideal > 0)) return false;
   for (std::size_t g = 0; g < grades.count; ++g) gains[g] /= ideal;
   return true;
