@@ -9,14 +9,26 @@
 #include <rankgrad/core/random.hpp>
 
 // Losses of single items, of pairs, of whole lists.
+#include <rankgrad/listwise/adr_mse.hpp>
+#include <rankgrad/listwise/approx_mrr.hpp>
 #include <rankgrad/listwise/approx_ndcg.hpp>
 #include <rankgrad/listwise/approximate_ranks.hpp>
+#include <rankgrad/listwise/attention_rank.hpp>
+#include <rankgrad/listwise/comparative.hpp>
 #include <rankgrad/listwise/entropy.hpp>
+#include <rankgrad/listwise/jensen_shannon.hpp>
+#include <rankgrad/listwise/reciprocal_rank_listnet.hpp>
 #include <rankgrad/listwise/softmax.hpp>
+#include <rankgrad/pairwise/exponential.hpp>
 #include <rankgrad/pairwise/hinge.hpp>
+#include <rankgrad/pairwise/lambda_loss.hpp>
 #include <rankgrad/pairwise/lambdarank.hpp>
 #include <rankgrad/pairwise/pairwise_softmax.hpp>
+#include <rankgrad/pairwise/rank_margin.hpp>
+#include <rankgrad/pairwise/rank_weighted_ranknet.hpp>
 #include <rankgrad/pairwise/ranknet.hpp>
+#include <rankgrad/pairwise/soft_zero_one.hpp>
+#include <rankgrad/pointwise/confusion_loss.hpp>
 #include <rankgrad/pointwise/mean_squared_error.hpp>
 #include <rankgrad/pointwise/sigmoid_cross_entropy.hpp>
 
@@ -67,16 +79,83 @@
 #include <rankgrad/bradley_terry/rao_kupper.hpp>
 #include <rankgrad/bradley_terry/win_tie.hpp>
 
+// Contrastive losses over candidates and similarity matrices; local features.
+#include <rankgrad/contrastive/arcface.hpp>
+#include <rankgrad/contrastive/distribution_alignment.hpp>
+#include <rankgrad/contrastive/grouped_similarity_view.hpp>
+#include <rankgrad/contrastive/hard_negative_mixing.hpp>
+#include <rankgrad/contrastive/info_nce.hpp>
+#include <rankgrad/contrastive/mining.hpp>
+#include <rankgrad/contrastive/orthogonality.hpp>
+#include <rankgrad/contrastive/soft_label.hpp>
+#include <rankgrad/contrastive/symmetric_info_nce.hpp>
+#include <rankgrad/contrastive/weight_direction.hpp>
+#include <rankgrad/local_features/mutual_nearest.hpp>
+#include <rankgrad/local_features/pooling.hpp>
+#include <rankgrad/local_features/spatial_alignment.hpp>
+
+// Weights from losses; risks; coupled propensities; learned weights.
+#include <rankgrad/reweighting/coupled_propensity.hpp>
+#include <rankgrad/reweighting/loss_weights.hpp>
+#include <rankgrad/reweighting/meta_rescaling.hpp>
+#include <rankgrad/reweighting/reweighted.hpp>
+#include <rankgrad/reweighting/risk.hpp>
+#include <rankgrad/reweighting/training_dynamics.hpp>
+
+// Language models: tokens, preferences, policy gradients with their rewards, scores.
+#include <rankgrad/tokens/cross_entropy.hpp>
+#include <rankgrad/tokens/evaluator.hpp>
+#include <rankgrad/tokens/log_probabilities.hpp>
+#include <rankgrad/tokens/pairwise_listwise.hpp>
+#include <rankgrad/tokens/rank_importance.hpp>
+#include <rankgrad/tokens/reduction.hpp>
+#include <rankgrad/tokens/sequence_score.hpp>
+#include <rankgrad/tokens/token_view.hpp>
+#include <rankgrad/tokens/unlikelihood.hpp>
+#include <rankgrad/preference/accuracy.hpp>
+#include <rankgrad/preference/difficulty.hpp>
+#include <rankgrad/preference/dpo.hpp>
+#include <rankgrad/preference/ipo.hpp>
+#include <rankgrad/preference/preference_view.hpp>
+#include <rankgrad/preference/simpo.hpp>
+#include <rankgrad/preference/slic_hinge.hpp>
+#include <rankgrad/policy/group_advantage.hpp>
+#include <rankgrad/policy/grpo.hpp>
+#include <rankgrad/policy/rollouts.hpp>
+#include <rankgrad/reward/format_and_accuracy.hpp>
+#include <rankgrad/reward/group_ranking.hpp>
+#include <rankgrad/reward/predicted_order.hpp>
+#include <rankgrad/reward/rank_biased_overlap.hpp>
+#include <rankgrad/reward/rank_rewards.hpp>
+#include <rankgrad/reward/setwise.hpp>
+#include <rankgrad/reward/tagged_answer.hpp>
+#include <rankgrad/scoring/attention.hpp>
+#include <rankgrad/scoring/consensus.hpp>
+#include <rankgrad/scoring/expected_value.hpp>
+#include <rankgrad/scoring/feature_refining.hpp>
+#include <rankgrad/scoring/first_token.hpp>
+#include <rankgrad/scoring/fusion.hpp>
+#include <rankgrad/scoring/group_scoring.hpp>
+#include <rankgrad/scoring/logit_difference.hpp>
+#include <rankgrad/scoring/max_cell.hpp>
+#include <rankgrad/scoring/natural_logic.hpp>
+#include <rankgrad/scoring/sliding_windows.hpp>
+#include <rankgrad/scoring/yes_no.hpp>
+
 // Metrics.
 #include <rankgrad/metric/answers.hpp>
 #include <rankgrad/metric/auc.hpp>
 #include <rankgrad/metric/average_precision.hpp>
 #include <rankgrad/metric/efficiency.hpp>
 #include <rankgrad/metric/gain_discount.hpp>
+#include <rankgrad/metric/ignoring.hpp>
+#include <rankgrad/metric/jensen_shannon.hpp>
 #include <rankgrad/metric/ndcg.hpp>
 #include <rankgrad/metric/precision.hpp>
 #include <rankgrad/metric/ranked.hpp>
 #include <rankgrad/metric/reciprocal_rank.hpp>
+#include <rankgrad/metric/robustness.hpp>
+#include <rankgrad/metric/trapezoidal_average_precision.hpp>
 
 // Is my own loss right?
 #include <rankgrad/check/gradient_check.hpp>

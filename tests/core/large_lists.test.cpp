@@ -64,8 +64,37 @@ TEMPLATE_TEST_CASE("large lists give the same bits on any number of threads", "[
 }
 
 TEMPLATE_TEST_CASE("large lists of ListMLE give the same bits on any number of threads", "[core]", float, double) {
-  using
-                   rg::ListMle, rg::TargetTies, rg::PositionWeight, rg::Normalize, rg::LambdaRank, rg::Ties) {
+  using rg::ListMle, rg::TargetTies;
+  for (const std::size_t grades : {0u, 2000u, 5u})   // few ties, small groups, groups that are cut
+    for (const bool weights : {false, true}) {
+      INFO("grades " << grades << ", weights " << weights);
+      const auto batch = batch_with<TestType>({10, 40000, 70001}, {.grades = grades, .weights = weights});
+      for (const TargetTies ties : {TargetTies::stable, TargetTies::shuffled, TargetTies::breslow, TargetTies::efron})
+        check_on_teams<TestType>(ListMle{.ties = ties}, batch.view());
+      check_on_teams<TestType>(ListMle{.temperature = 0.7, .k = 20000}, batch.view());
+      check_on_teams<TestType>(ListMle{.position_weight = rg::PositionWeight::p_list_mle()}, batch.view());
+      const auto log2 = rg::PositionWeight::log2();
+      check_on_teams<TestType>(ListMle{.position_weight = log2, .normalize = rg::Normalize::mean}, batch.view());
+      check_on_teams<TestType>(ListMle{.temperature = 0.01}, batch.view());   // scores far apart
+    }
+  check_on_teams<TestType>(ListMle{.ties = TargetTies::exact}, batch_with<TestType>({33000}, {.grades = 3}).view());
+  check_on_teams<TestType>(ListMle{}, batch_with<TestType>({33000}, {.grades = 1}).view());
+}
+
+TEMPLATE_TEST_CASE("a large list of LambdaRank gives the same bits on any number of threads", "[core][lambda_tree]", float, double) {
+  for (const double spread : {0.01, 0.3, 1.0, 300.0})   // one node that is swept, one bin, some, many
+    for (const bool weights : {false, true}) {
+      INFO("spread " << spread << ", weights " << weights);
+      const auto batch = batch_with<TestType>({10, 33000, 3, 70001}, {.spread = spread, .weights = weights});
+      check_on_teams<TestType>(rg::LambdaRank{}, batch.view());
+    }
+  auto batch = batch_with<TestType>({50000}, {.weights = true});
+  for (std::size_t i = 0; i < 50000; i += 7) batch.items.scores[i] += TestType(i % 5 * 1000);   // chains of bins, far apart
+  check_on_teams<TestType>(rg::LambdaRank{.k = 20000, .normalize = rg::Normalize::mean}, batch.view());
+  for (std::size_t i = 0; i < 50000; ++i) batch.items.labels[i] += TestType(0.25);   // not whole
+  check_on_teams<TestType>(rg::LambdaRank{.ties = rg::Ties::shuffled}, batch.view());
+  std::fill(batch.items.scores.begin(), batch.items.scores.end(), TestType(0.5));
+  check_on_teams<TestType>(rg::LambdaRank{}, batch.view());
 }
 
 TEST_CASE("a large batch is checked by all workers, and what is wrong is said as one would", "[core]") {

@@ -4,7 +4,7 @@ namespace rg = rankgrad;
 
 TEMPLATE_TEST_CASE("every listwise loss has every property", "[properties]", rg::Softmax, rg::ListNet,
                    rg::NegativeEntropy, rg::ApproxNdcg, rg::JensenShannon, rg::AttentionRank, rg::ReciprocalRankListNet,
-                   rg::ApproxMrr, rg::AdrMse) {
+                   test::DoubleSoftmax, rg::ApproxMrr, rg::AdrMse, test::CumulativeAdrMse) {
   test::check_every_property<TestType, float>();
   test::check_every_property<TestType, double>();
 }

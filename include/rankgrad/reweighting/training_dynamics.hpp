@@ -113,7 +113,7 @@ inline double normal_overlap(const MeanDeviation& one, const MeanDeviation& othe
 enum class AgreementGroup { all, agreeing, disagreeing };
 
 /// Of the samples in the window with one label, in one group. Deviations of fewer than two samples are 1e-8.
-struct GroupStatistics {
+struct GroupDynamics {
   std::size_t count = 0;
   MeanDeviation loss_mean, loss_deviation, confidence_mean, confidence_deviation, divergence, overlap;
 
@@ -143,14 +143,14 @@ class DynamicsWindow {
   std::size_t size(std::uint32_t label) const { return classes_[label].samples.size(); }
 
   /// O(samples of the class); once per batch, class and group, not per sample.
-  GroupStatistics group(std::uint32_t label, AgreementGroup which = AgreementGroup::all) const {
+  GroupDynamics group(std::uint32_t label, AgreementGroup which = AgreementGroup::all) const {
     RANKGRAD_EXPECTS(label < classes_.size(), "the label has no window");
     constexpr double alone = 1e-8;
     const auto& samples = classes_[label].samples;
     const auto belongs = [&](const SampleStatistics& s) {
       return which == AgreementGroup::all || s.agrees == (which == AgreementGroup::agreeing);
     };
-    GroupStatistics g;
+    GroupDynamics g;
     const auto members = [&](const auto& body) {
       for (const SampleStatistics& s : samples)
         if (belongs(s)) body(s);
@@ -179,7 +179,7 @@ class DynamicsWindow {
 /// x, the mean and the deviation of x in the group, for x = mean and deviation of the loss, mean and deviation of the confidence,
 /// divergence from the group, overlap with it; last, 1 where the sample agrees with its label. Without a group 0 throughout, but
 /// for the sample's own four.
-inline std::array<double, 19> dynamics_features(const SampleStatistics& sample, const GroupStatistics& group) {
+inline std::array<double, 19> dynamics_features(const SampleStatistics& sample, const GroupDynamics& group) {
   const MeanDeviation own{sample.loss_mean, sample.loss_deviation};
   const bool some = group.count > 0;
   const double divergence = some ? normal_divergence(own, group.centre()) : 0;

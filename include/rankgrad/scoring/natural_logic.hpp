@@ -19,12 +19,12 @@ enum class Verdict : std::uint8_t { supports, refutes, not_enough };
 
 namespace natural_logic {
 
-inline constexpr std::size_t operators = 6, states = 3;
+inline constexpr std::size_t kinds = 6, states = 3;
 
 /// From each state by each operator:
 ///   supports    =, < supports   !, | refutes    >, # not enough
 ///   refutes     =, > refutes    !    supports   |, <, # not enough
-inline constexpr Verdict transitions[states][operators] = {
+inline constexpr Verdict transitions[states][kinds] = {
     {Verdict::supports, Verdict::supports, Verdict::not_enough, Verdict::refutes, Verdict::refutes, Verdict::not_enough},
     {Verdict::refutes, Verdict::not_enough, Verdict::refutes, Verdict::supports, Verdict::not_enough, Verdict::not_enough},
     {Verdict::not_enough, Verdict::not_enough, Verdict::not_enough, Verdict::not_enough, Verdict::not_enough,
@@ -115,7 +115,7 @@ Status validate(const ProofView<T>& view) {
       return Status::error("rankgrad: offsets[%zu] is %u, below offsets[%zu], which is %u", k + 1, view.offsets[k + 1], k,
                            view.offsets[k]);
   const std::size_t steps = proofs > 0 ? view.offsets[proofs] : 0;
-  if (Status s = detail::check_length("operators", view.operators.size(), natural_logic::operators * steps); !s) return s;
+  if (Status s = detail::check_length("operators", view.operators.size(), natural_logic::kinds * steps); !s) return s;
   if (Status s = detail::check_values<T>("labels", view.labels, {}, T(0), T(1)); !s) return s;
   return detail::check_values<T>("weights", view.weights, {}, T(0), std::numeric_limits<T>::max());
 }
@@ -129,7 +129,7 @@ template <Real T>
 States after_step(const T* o, const States& before) {
   States after = {0, 0, 0};
   for (std::size_t s = 0; s < states; ++s)
-    for (std::size_t op = 0; op < operators; ++op) after[next(s, op)] += static_cast<double>(o[op]) * before[s];
+    for (std::size_t op = 0; op < kinds; ++op) after[next(s, op)] += static_cast<double>(o[op]) * before[s];
   return after;
 }
 
@@ -138,7 +138,7 @@ template <Real T>
 States worth_before(const T* o, const States& after) {
   States before = {0, 0, 0};
   for (std::size_t s = 0; s < states; ++s)
-    for (std::size_t op = 0; op < operators; ++op) before[s] += static_cast<double>(o[op]) * after[next(s, op)];
+    for (std::size_t op = 0; op < kinds; ++op) before[s] += static_cast<double>(o[op]) * after[next(s, op)];
   return before;
 }
 
@@ -147,7 +147,7 @@ States worth_before(const T* o, const States& after) {
 /// The probabilities of the three verdicts of an uncertain proof, operators [steps, 6]; of no step: supports.
 template <Real T>
 std::array<double, 3> verdict_probabilities(std::span<const T> operators) {
-  constexpr std::size_t width = natural_logic::operators;
+  constexpr std::size_t width = natural_logic::kinds;
   RANKGRAD_EXPECTS(operators.size() % width == 0, "the operators are not six per step");
   natural_logic::States v = {1, 0, 0};
   for (std::size_t at = 0; at < operators.size(); at += width) v = natural_logic::after_step(&operators[at], v);
@@ -198,16 +198,16 @@ struct ProofSufficiency {
     States* const v = workspace.take<States>(longest + 1);
     for (std::size_t k = 0; k < view.size(); ++k) {
       const std::size_t first = view.offsets[k], steps = view.offsets[k + 1] - first;
-      const T* const o = view.operators.data() + operators * first;
+      const T* const o = view.operators.data() + kinds * first;
       v[0] = {1, 0, 0};
-      for (std::size_t t = 0; t < steps; ++t) v[t + 1] = after_step(o + operators * t, v[t]);
+      for (std::size_t t = 0; t < steps; ++t) v[t + 1] = after_step(o + kinds * t, v[t]);
       const double w = weight(view, k) / (normalize == Normalize::mean ? total : 1), y = static_cast<double>(view.labels[k]);
       const double p = v[steps][0] + v[steps][1], q = v[steps][2];
       value += w * (y * -std::log(std::max(p, floor)) + (1 - y) * -std::log(std::max(q, floor)));
       const double of_p = p > floor ? 1 / p : 0, of_q = q > floor ? 1 / q : 0;
       States up = {1, 1, 0}, uq = {0, 0, 1};
       for (std::size_t t = steps; t-- > 0;) {
-        for (std::size_t op = 0; op < operators; ++op) {
+        for (std::size_t op = 0; op < kinds; ++op) {
           double dp = 0, dq = 0;
           for (std::size_t s = 0; s < states; ++s) {
             dp += v[t][s] * up[next(s, op)];
@@ -215,11 +215,11 @@ struct ProofSufficiency {
           }
           dp *= of_p;
           dq *= of_q;
-          out.add(operators * (first + t) + op, static_cast<T>(-w * (y * dp + (1 - y) * dq)),
+          out.add(kinds * (first + t) + op, static_cast<T>(-w * (y * dp + (1 - y) * dq)),
                   static_cast<T>(w * (y * dp * dp + (1 - y) * dq * dq)));
         }
-        up = worth_before(o + operators * t, up);
-        uq = worth_before(o + operators * t, uq);
+        up = worth_before(o + kinds * t, up);
+        uq = worth_before(o + kinds * t, uq);
       }
     }
     return {static_cast<T>(value), true};
