@@ -56,14 +56,23 @@ void for_each_piece(std::size_t pieces, Workspace& workspace, const Task& task) 
   for (std::size_t piece = 0; piece < pieces; ++piece) task(piece, workspace);
 }
 
+/// Long lists go in stretches of this many items where each item is a few operations.
+inline constexpr std::size_t stretch_items = 8192;
+constexpr std::size_t stretches_of(std::size_t n) { return (n + stretch_items - 1) / stretch_items; }
+
+/// Runs task(number, begin, end) for the stretches of [0, n), the same ones whoever is there: for sums.
+template <class Task>
+void for_each_numbered_stretch(std::size_t n, Workspace& workspace, const Task& task) {
+  for_each_piece(stretches_of(n), workspace, [&](std::size_t s, Workspace&) {
+    task(s, s * stretch_items, std::min(n, (s + 1) * stretch_items));
+  });
+}
 /// Runs task(begin, end) for stretches that make up [0, n), the whole of it where there is no team: for what is done item
 /// by item, so that it does not matter where the cuts are.
 template <class Task>
 void for_each_stretch(std::size_t n, Workspace& workspace, const Task& task) {
-  constexpr std::size_t size = 8192;
   if (!workspace.team()) return task(std::size_t{0}, n);
-  for_each_piece((n + size - 1) / size, workspace,
-                 [&](std::size_t piece, Workspace&) { task(piece * size, std::min(n, (piece + 1) * size)); });
+  for_each_numbered_stretch(n, workspace, [&](std::size_t, std::size_t begin, std::size_t end) { task(begin, end); });
 }
 
 }  // namespace rankgrad

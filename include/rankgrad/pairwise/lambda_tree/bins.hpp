@@ -110,7 +110,7 @@ template <Real T>
 void find_places(const Grades<T>& grades, const std::uint32_t* order, std::size_t n, std::uint32_t* places,
                  Workspace& workspace) {
   const std::size_t count = grades.count;
-  for_each_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
+  for_each_numbered_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
     std::uint32_t size[max_grades] = {};
     for (std::size_t r = begin; r < end; ++r) ++size[grades.of_item[order[r]]];
     std::copy_n(size, count, places + s * count);
@@ -165,7 +165,7 @@ bool sort_into_bins(const Loss& loss, const ListView<T>& list, const Grades<T>& 
   std::uint32_t* const places = workspace.take<std::uint32_t>(in_order ? runs.grades : stretches_of(n) * runs.grades);
   if (in_order) std::copy_n(grades.begin, runs.grades, places);
   else find_places(grades, ranked.order, n, places, workspace);
-  for_each_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
+  for_each_numbered_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
     std::uint32_t* const next = places + (in_order ? 0 : s * runs.grades);
     for (std::size_t at = partition_point(0, bins.count, [&](std::size_t i) { return bins.begin[i + 1] <= begin; });
          at < bins.count && bins.begin[at] < end; ++at) {
@@ -174,7 +174,7 @@ bool sort_into_bins(const Loss& loss, const ListView<T>& list, const Grades<T>& 
                chains[at], middles[at], bins.base[at], grades.of_item, next, runs);
     }
   });
-  for_each_stretch(n, workspace, [&](std::size_t, std::size_t begin, std::size_t end) {
+  for_each_stretch(n, workspace, [&](std::size_t begin, std::size_t end) {
     simd::clear(runs.slopes + begin, runs.bends ? runs.bends + begin : nullptr, end - begin);
     if (runs.weights)
       for (std::size_t z = begin; z < end; ++z) runs.weights[z] = list.weights[runs.item[z]];

@@ -49,7 +49,7 @@ void multiply(Sum* sums, const T* weights, std::size_t n, double factor) {
 template <Real T, class Sum>
 void scatter(const std::uint32_t* item, Sum* slopes, Sum* bends, const T* weights, std::size_t n, double slope_factor,
              double bend_factor, const GradientSink<T>& out, Workspace& workspace) {
-  for_each_stretch(n, workspace, [&](std::size_t, std::size_t begin, std::size_t end) {
+  for_each_stretch(n, workspace, [&](std::size_t begin, std::size_t end) {
     const T* const own = weights ? weights + begin : nullptr;
     multiply(slopes + begin, own, end - begin, slope_factor);
     for (std::size_t z = begin; z < end; ++z) out.grad[item[z]] += out.scale * static_cast<T>(slopes[z]);

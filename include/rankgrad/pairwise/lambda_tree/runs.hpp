@@ -12,16 +12,6 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::lambda_tree {
 
-/// task(number, begin, end) for stretches of n items, which a team shares out.
-inline constexpr std::size_t stretch_items = 8192;
-inline std::size_t stretches_of(std::size_t n) { return (n + stretch_items - 1) / stretch_items; }
-template <class Task>
-void for_each_stretch(std::size_t n, Workspace& workspace, const Task& task) {
-  for_each_piece(stretches_of(n), workspace, [&](std::size_t s, Workspace&) {
-    task(s, s * stretch_items, std::min(n, (s + 1) * stretch_items));
-  });
-}
-
 /// More distinct labels than this and the runs become too short for the tree to pay: all its work per node, and the sweep's per
 /// item, grow with the number of grades. The sign of G_i - G_j is what makes them necessary. Without grades, a pair of nodes
 /// would have to be merged by gain and every item to meet a moment vector of its own: order^2 multiply-adds per item and
@@ -70,7 +60,7 @@ bool count_whole(const T* labels, std::size_t n, std::uint8_t* of_item, std::uin
   };
   const auto frame = workspace.frame();
   Counts* const part = workspace.take<Counts>(stretches_of(n));
-  for_each_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
+  for_each_numbered_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
     part[s].whole = count_whole(labels + begin, end - begin, of_item + begin, part[s].size);
   });
   std::fill_n(size, max_grades, 0u);
@@ -127,7 +117,7 @@ bool find_grades(const T* labels, std::size_t n, Grades<T>& grades, Workspace& w
     grades.label[g] = sorted[g];
     grades.begin[g + 1] += grades.begin[g];
   }
-  for_each_stretch(n, workspace, [&](std::size_t, std::size_t begin, std::size_t end) {
+  for_each_stretch(n, workspace, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) grades.of_item[i] = place[grades.of_item[i]];
   });
   return true;
@@ -160,7 +150,7 @@ double pair_weight(const Grades<T>& grades, const ListView<T>& list, Workspace& 
     for (std::size_t g = 0; g < count; ++g) group[g] = static_cast<double>(grades.begin[g + 1] - grades.begin[g]);
   } else {
     double* const parts = workspace.take<double>(stretches_of(list.size()) * count);
-    for_each_stretch(list.size(), workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
+    for_each_numbered_stretch(list.size(), workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
       double part[max_grades] = {};
       for (std::size_t i = begin; i < end; ++i) part[grades.of_item[i]] += static_cast<double>(list.weights[i]);
       std::copy_n(part, count, parts + s * count);
@@ -198,7 +188,7 @@ bool fill_gains(const Loss& loss, const Grades<T>& grades, std::size_t n, double
   const double shift = gain_shift(loss.gain, static_cast<double>(grades.label[0]));
   for (std::size_t g = 0; g < grades.count; ++g) gains[g] = gain_of(loss.gain, static_cast<double>(grades.label[g]), shift);
   double* const parts = workspace.take<double>(stretches_of(n));
-  for_each_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
+  for_each_numbered_stretch(n, workspace, [&](std::size_t s, std::size_t begin, std::size_t end) {
     fill_discounts(loss.discount, loss.k, by_rank + begin, end - begin, begin);
     parts[s] = ideal_gain(grades, gains, by_rank, begin, end);
   });
