@@ -78,10 +78,9 @@ std::vector<Piece> all_pieces() {
 TEST_CASE("every piece in the table of losses stands in its header and in its tests", "[docs]") {
   const std::vector<Piece> pieces = all_pieces();
   REQUIRE(pieces.size() > 40);
-  const std::set<std::string> known{"verified", "derived", "reconstructed"};
   for (const Piece& piece : pieces) {
     INFO(piece.header);
-    CHECK(known.contains(piece.status));
+    CHECK(std::regex_search(piece.status, std::regex("^(verified|derived|reconstructed)\\b")));
     CHECK_FALSE(piece.source.empty());
     REQUIRE(fs::exists(root / "include/rankgrad" / piece.header));
     const std::string header = text_of(root / "include/rankgrad" / piece.header);
@@ -135,5 +134,5 @@ TEST_CASE("every system in the table has pieces that are listed, and a test", "[
       CHECK(fs::exists(root / test));
     }
   }
-  CHECK(numbers.size() >= 6);
+  CHECK(numbers.size() == 38);
 }

@@ -145,3 +145,14 @@ TEST_CASE("a risk of the losses has the gradient of the whole", "[reweighting]")
   check(rg::MeanVariance{.lambda = 3});
   check(rg::Cvar{.fraction = 0.37});
 }
+
+TEST_CASE("scale_lists() multiplies list by list, and 0 clears even a NaN", "[reweighting]") {
+  const std::vector<float> scores(5), labels(5), weights{2, 0, -3};
+  const std::vector<std::uint32_t> offsets{0, 2, 4, 5};
+  const rg::RaggedBatch<float> batch{.scores = scores, .labels = labels, .offsets = offsets};
+  std::vector<float> gradient{1, -1, std::numeric_limits<float>::quiet_NaN(), 4, 5}, curvature{1, 2, 3, 4, 5};
+  rg::scale_lists(batch, weights, gradient, curvature);
+  CHECK(gradient == std::vector<float>{2, -2, 0, 0, -15});
+  CHECK(curvature == std::vector<float>{2, 4, 0, 0, 15});
+  CHECK_THROWS_WITH(rg::scale_lists(batch, std::span(weights).first(2), gradient), contains("one weight per list"));
+}
