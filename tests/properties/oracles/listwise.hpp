@@ -123,6 +123,7 @@ struct Oracle<rg::JensenShannon> {
   }
 };
 
+template <>
 struct Oracle<rg::AttentionRank> {
   static std::vector<rg::AttentionRank> instances() {
     return {{}, {.temperature = 0.7, .normalize = rg::Normalize::mean}, {.temperature = 2, .unnormalized = true}};
