@@ -18,7 +18,8 @@ const std::set<std::string, std::less<>> long_lists{
     "pointwise/sigmoid_cross_entropy", "pointwise/mean_squared_error", "listwise/softmax", "listwise/listnet", "plackett_luce/listmle",
     "auc/mann_whitney_hinge", "auc/mann_whitney_squared_hinge", "auc/mann_whitney_square", "auc/mann_whitney_exponential",
     "metric/ndcg", "sort/by_score", "sort/by_label", "auc/mann_whitney_logistic", "pairwise/ranknet", "pairwise/hinge",
-    "pairwise/squared_hinge", "pairwise/lambdarank", "listwise/approx_ndcg",
+    "pairwise/squared_hinge", "pairwise/lambdarank", "listwise/approx_ndcg", "listwise/jensen_shannon", "contrastive/info_nce",
+    "contrastive/distribution_alignment", "pointwise/soft_f1", "pairwise/rank_margin",
 };
 
 const Row rows[] = {
@@ -27,6 +28,12 @@ const Row rows[] = {
     {"listwise/softmax", Count::items},
     {"listwise/listnet", Count::items},
     {"listwise/approx_ndcg", Count::items},
+    {"listwise/jensen_shannon", Count::items},
+    {"contrastive/info_nce", Count::items},
+    {"contrastive/distribution_alignment", Count::items},
+    {"pointwise/soft_f1", Count::items, {.binary_labels = true}},
+    {"pairwise/rank_weighted_ranknet", Count::pairs},
+    {"pairwise/rank_margin", Count::pairs},
     {"plackett_luce/listmle", Count::items},
     {"metric/ndcg", Count::items},
     {"sort/by_score", Count::items},

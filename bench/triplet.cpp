@@ -1,4 +1,4 @@
-// The triplet loss over a K x K similarity matrix, two samples per identity.
+// The triplet loss over a K x K similarity matrix, two samples per identity; token cross-entropy over the same as logits.
 #include "support/harness.hpp"
 
 namespace {
@@ -18,10 +18,10 @@ Similarities<T> make(std::size_t k, std::size_t set) {
 
 template <class T>
 void add_all() {
-  const std::string loss = "triplet/triplet_log_sum_exp";
-  for (const std::size_t k : {32u, 128u, 256u, 512u})
-    add_made<T, Similarities<T>>(loss + "/" + type_name<T>() + "/" + std::to_string(k), k <= 128 ? 8 : 3,
-                                 [k](std::size_t set) { return make<T>(k, set); }, Count::items, every_method<Similarities<T>>(loss));
+  for (const std::string loss : {"triplet/triplet_log_sum_exp", "tokens/cross_entropy"})
+    for (const std::size_t k : {32u, 128u, 256u, 512u})
+      add_made<T, Similarities<T>>(loss + "/" + type_name<T>() + "/" + std::to_string(k), k <= 128 ? 8 : 3,
+                                   [k](std::size_t set) { return make<T>(k, set); }, Count::items, every_method<Similarities<T>>(loss));
 }
 
 const bool registered = (add_all<float>(), add_all<double>(), true);

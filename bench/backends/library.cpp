@@ -6,19 +6,26 @@
 #include <rankgrad/bradley_terry/bradley_terry.hpp>
 #include <rankgrad/bradley_terry/davidson.hpp>
 #include <rankgrad/bradley_terry/rao_kupper.hpp>
+#include <rankgrad/contrastive/distribution_alignment.hpp>
+#include <rankgrad/contrastive/info_nce.hpp>
 #include <rankgrad/core/batch_evaluator.hpp>
 #include <rankgrad/curriculum/curriculum.hpp>
 #include <rankgrad/exec/threads.hpp>
 #include <rankgrad/listwise/approx_ndcg.hpp>
+#include <rankgrad/listwise/jensen_shannon.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/metric/ndcg.hpp>
 #include <rankgrad/pairwise/hinge.hpp>
 #include <rankgrad/pairwise/lambdarank.hpp>
 #include <rankgrad/pairwise/pairwise_softmax.hpp>
+#include <rankgrad/pairwise/rank_margin.hpp>
+#include <rankgrad/pairwise/rank_weighted_ranknet.hpp>
 #include <rankgrad/pairwise/ranknet.hpp>
 #include <rankgrad/plackett_luce/list_mle.hpp>
+#include <rankgrad/pointwise/confusion_loss.hpp>
 #include <rankgrad/pointwise/mean_squared_error.hpp>
 #include <rankgrad/pointwise/sigmoid_cross_entropy.hpp>
+#include <rankgrad/tokens/cross_entropy.hpp>
 #include <rankgrad/triplet/triplet_log_sum_exp.hpp>
 
 #include <memory>
@@ -82,6 +89,12 @@ void with_loss(std::string_view name, const Use& use) {
   take("listwise/softmax", rg::Softmax{});
   take("listwise/listnet", rg::ListNet{});
   take("listwise/approx_ndcg", rg::ApproxNdcg{.temperature = 1});
+  take("listwise/jensen_shannon", rg::JensenShannon{});
+  take("contrastive/info_nce", rg::InfoNce{.temperature = 1});
+  take("contrastive/distribution_alignment", rg::DistributionAlignment{.temperature = 1, .label_temperature = 1});
+  take("pointwise/soft_f1", rg::ConfusionLoss{.amplification = 10});
+  take("pairwise/rank_weighted_ranknet", rg::RankWeightedRankNet{});
+  take("pairwise/rank_margin", rg::RankMargin{.reduction = rg::GapReduction::sum});
   take("plackett_luce/listmle", rg::ListMle{.ties = rg::TargetTies::stable});
   take("pairwise/ranknet", rg::RankNet{});
   take("pairwise/hinge", rg::Hinge{});
@@ -225,8 +238,21 @@ void append_for(std::string_view loss, Methods<Comparisons<T>>& methods) {
   add("bradley_terry/rao_kupper", rg::RaoKupper{});
   add("bradley_terry/davidson", rg::Davidson{});
 }
+struct TokenKept {
+  rg::Workspace workspace;
+  std::vector<std::uint32_t> targets;
+};
 template <class T>
-void append_for(std::string_view, Methods<Similarities<T>>& methods) {
+void append_for(std::string_view loss, Methods<Similarities<T>>& methods) {
+  if (loss == "tokens/cross_entropy") {
+    const auto run = [kept = std::make_shared<TokenKept>()](const Similarities<T>& in, std::span<T> gradient) {
+      kept->targets.assign(in.ids.begin(), in.ids.end());
+      const rg::TokenView<T> view{.logits = in.matrix, .vocabulary = in.matrix.size() / in.ids.size(), .targets = kept->targets};
+      return static_cast<double>(rg::value_and_gradient(rg::TokenCrossEntropy{}, view, gradient, kept->workspace));
+    };
+    methods.push_back({RANKGRAD_BUILD_NAME, run});
+    return;
+  }
   const auto run = [workspace = std::make_shared<rg::Workspace>()](const Similarities<T>& in, std::span<T> gradient) {
     const rg::SimilarityView<T> view{.similarity = in.matrix, .ids = in.ids};
     return static_cast<double>(rg::value_and_gradient(rg::TripletLogSumExp{}, view, gradient, *workspace));

@@ -144,7 +144,8 @@ void append_for(std::string_view loss, Methods<Lists<float>>& methods) {
 void append_for(std::string_view loss, Methods<Comparisons<float>>& methods) {
   if (loss == "bradley_terry/bradley_terry") methods.push_back({"libtorch", bradley_terry, ~std::size_t{0}, Compare::roughly});
 }
-void append_for(std::string_view, Methods<Similarities<float>>& methods) {
+void append_for(std::string_view loss, Methods<Similarities<float>>& methods) {
+  if (loss != "triplet/triplet_log_sum_exp") return;
   methods.push_back({"libtorch", triplet, ~std::size_t{0}, Compare::roughly});
 }
 template <class Input>

@@ -2,6 +2,7 @@
 #include "backends/twins_auc.hpp"
 #include "backends/twins_boosters.hpp"
 #include "backends/twins_comparisons.hpp"
+#include "backends/twins_distributions.hpp"
 #include "backends/twins_listwise.hpp"
 #include "backends/twins_triplet.hpp"
 
@@ -73,7 +74,13 @@ Table<T> make_table() {
   add("listwise/softmax", Softmax{});
   add("listwise/listnet", ListNet{});
   add("listwise/approx_ndcg", ApproxNdcg{}, longest_for_pairs<T>);
+  add("listwise/jensen_shannon", JensenShannon{});
   add("plackett_luce/listmle", ListMle{});
+  add("contrastive/info_nce", InfoNce{});
+  add("contrastive/distribution_alignment", DistributionAlignment{});
+  add("pointwise/soft_f1", SoftF1{});
+  add("pairwise/rank_margin", RankMargin{}, longest_for_pairs<T>);
+  add_pairs<T, Logistic>(table, "pairwise/rank_weighted_ranknet", RankSum{});
   add_pairs<T, Logistic>(table, "pairwise/ranknet");
   add_pairs<T, Hinge>(table, "pairwise/hinge");
   add_pairs<T, SquaredHinge>(table, "pairwise/squared_hinge");
@@ -113,8 +120,9 @@ void append_for(std::string_view loss, Methods<Comparisons<T>>& methods) {
   if (loss == "bradley_terry/davidson") methods.push_back({plain_name, OverComparisons<Davidson>{}});
 }
 template <class T>
-void append_for(std::string_view, Methods<Similarities<T>>& methods) {
-  methods.push_back({plain_name, Triplet{}});
+void append_for(std::string_view loss, Methods<Similarities<T>>& methods) {
+  if (loss == "triplet/triplet_log_sum_exp") methods.push_back({plain_name, Triplet{}});
+  if (loss == "tokens/cross_entropy") methods.push_back({plain_name, TokenCrossEntropy{}});
 }
 
 }  // namespace
