@@ -95,6 +95,9 @@ const bool registered = [] {
   if (const std::string loss = "auc/mann_whitney_logistic"; long_lists.contains(loss))
     for (const std::size_t n : {100'000u, 1'000'000u, 10'000'000u})
       add_row<float>({"threads/" + loss, Count::items, {.binary_labels = true}}, one_list(n), Clock::wall);
+  for (const char* loss : {"plackett_luce/listmle", "pairwise/lambdarank"})
+    for (const std::size_t n : {100'000u, 1'000'000u})
+      add_row<float>({std::string("threads/") + loss, Count::items}, one_list(n), Clock::wall);
   return true;
 }();
 
