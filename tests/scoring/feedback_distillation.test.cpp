@@ -120,7 +120,7 @@ TEMPLATE_TEST_CASE("query refinement: many steps are those of Adam's definition"
 
 TEMPLATE_TEST_CASE("query refinement: the query learns to rank as the teacher does", "[scoring]", float, double) {
   using T = TestType;
-  for (const std::uint64_t seed : {1, 2, 3}) {
+  for (const std::uint64_t seed : {1u, 2u, 3u}) {
     auto first = make<T>(30, 48, seed);
     const int before = first.discordant();
     REQUIRE(before > 100);   // of 435

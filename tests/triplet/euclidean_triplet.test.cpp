@@ -96,7 +96,7 @@ TEST_CASE("Euclidean triplet: epsilon gives equal vectors a direction", "[triple
 TEMPLATE_TEST_CASE("Euclidean triplet: the derivatives are those of the definition", "[triplet]", float, double) {
   using T = TestType;
   for (const auto& loss : {rg::EuclideanTriplet{}, rg::EuclideanTriplet{.margin = 1, .epsilon = 0.01, .normalize = rg::Normalize::mean}})
-    for (const std::size_t d : {1, 3, 17}) {
+    for (const std::size_t d : {std::size_t{1}, std::size_t{3}, std::size_t{17}}) {
       const auto wide = make(5, 2, d);
       const auto t = wide.as<T>();
       auto exact = wide.as<long double>();

@@ -17,7 +17,7 @@ TEST_CASE("multi-similarity: by hand", "[triplet]") {
   CHECK(gradient[2] == Approx(3 / 4.0));
   CHECK(curvature[1] == Approx(2 / 9.0));
   CHECK(curvature[2] == Approx(3 / 16.0));
-  for (const std::size_t k : {0, 3, 4, 5, 15}) CHECK(gradient[k] == 0.0);
+  for (const std::size_t k : {0u, 3u, 4u, 5u, 15u}) CHECK(gradient[k] == 0.0);
   // beta 2: e^{2 S} = 9, half the logarithm, the gradient without the factor.
   CHECK(rg::value_and_gradient(rg::MultiSimilarity{.beta = 2}, view, gradient) == Approx(std::log(1.5) + std::log(10.0) / 2));
   CHECK(gradient[2] == Approx(9 / 10.0));

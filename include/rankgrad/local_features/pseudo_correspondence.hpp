@@ -131,9 +131,9 @@ Status validate(const MatchedFeaturesView<T>& view) {
 /// No signal   there are no pairs, all have weight 0, or none has two directions. A pair with a feature no longer than
 ///             smallest_norm has no cosine; it is left out of the sum, and counted in T.
 /// Cost        O(T d) time, no scratch.
-/// Parameters  normalize: mean (default) divides by the number T of pairs, whatever they weigh, as the source does; sum by nothing.
-///             smallest_norm 1e-12. The source weighs this loss 0.01: see weighted(). Its features are means of 3 x 3 cells of the
-///             up-sampled local features around the patch; those means are the caller's.
+/// Parameters  normalize: mean (default) divides by the number T of pairs, whatever they weigh, as the source does; sum by
+///             nothing. smallest_norm 1e-12. The source weighs this loss 0.01: see weighted(). Its features are means of 3 x 3
+///             cells of the up-sampled local features around the patch; those means are the caller's.
 /// Source      FoL, arXiv 2504.09881, and its code, which takes the similarities of the correspondences for weights.
 struct CorrespondenceCosine {
   static constexpr std::string_view name = "correspondence_cosine";

@@ -27,7 +27,7 @@ double range_ratio(std::span<const T> teacher, std::span<const std::type_identit
 /// How a query vector is refined: Adam on the loss of the scores s_i = c <q, p_i>.
 ///
 ///   learning_rate 0.005, steps 100          the source's first stage; its second has a fifth of both
-///   match_range, scale_factor               c = scale_factor range_ratio(labels, <q, p>) with the q that comes in, held constant;
+///   match_range, scale_factor               c = scale_factor range_ratio(labels, <q, p>) with the q that comes in, a constant;
 ///                                           without match_range c = scale_factor. scale_factor 1; the released code has 0.5
 ///   beta1 0.9, beta2 0.999, epsilon 1e-8    of Adam
 struct QueryRefinement {
@@ -71,8 +71,9 @@ struct QueryRefined {
 /// Cost        O(steps n d) time, 2 n + 3 d scratch and that of the loss; nothing else is allocated.
 /// Numerics    a NaN in the query or in a passage shows in both losses and makes the query NaN.
 /// Errors      contract: the sizes agree, query [d] is not empty, the loss accepts the labels.
-/// Source      Reddy, Doo, Xu, Sultan, Swain, Sil, Ji, FIRST: faster improved listwise reranking with single token decoding, EMNLP
-///             2024 (arXiv 2406.15657), and its code, whose second stage takes the 9 best passages. Adam: Kingma, Ba, ICLR 2015.
+/// Source      Reddy, Doo, Xu, Sultan, Swain, Sil, Ji, FIRST: faster improved listwise reranking with single token decoding,
+///             EMNLP 2024 (arXiv 2406.15657), and its code, whose stages take the 100 and the 9 best passages. Adam: Kingma, Ba,
+///             ICLR 2015.
 template <class L, Real T>
 QueryRefined<T> refine_query(const L& loss, std::span<const T> passages, std::span<const std::type_identity_t<T>> labels,
                              std::span<std::type_identity_t<T>> query, const QueryRefinement& options, Workspace& workspace) {

@@ -66,8 +66,8 @@ Status validate(const TripletVectorsView<T>& view) {
 /// Numerics    a distance of 0 has gradient and curvature 0; a bracket of exactly 0 is inactive.
 /// Parameters  margin m 0.1. epsilon 1e-6: without it equal vectors have no direction. normalize: sum (default, source: W = 1;
 ///             it divides by the batch times the negatives of a query outside), or mean, W = m sum_i w_i.
-/// Source      Schroff, Kalenichenko, Philbin, FaceNet, CVPR 2015 (arXiv 1503.03832), eq. (1), has squared distances; as here, and
-///             with these constants, SelaVPR, arXiv 2402.14505, and its code (global features).
+/// Source      SelaVPR, arXiv 2402.14505, and its code (global features). Schroff, Kalenichenko, Philbin, FaceNet, CVPR 2015
+///             (arXiv 1503.03832), have squared distances.
 struct EuclideanTriplet {
   static constexpr std::string_view name = "euclidean_triplet";
   static constexpr Curvature curvature = Curvature::bound;

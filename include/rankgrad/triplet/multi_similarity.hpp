@@ -54,22 +54,22 @@ struct MinedAnchors {
 ///   P_i: positives of i with S_ij < max_{negatives} S_ik + mining;  N_i: negatives with S_ij > min_{positives} S_ik - mining
 ///
 /// Curvature   exact diagonal with the mined pairs held constant, >= 0.
-/// Shapes      similarity [K K]; ids [K]; weights, mask [K] or empty. See triplet/similarity_view.hpp. Usually one set of vectors
-///             against itself: a sample is then no positive of itself, and S is symmetric; what is added to S_ij and to S_ji is for
-///             the caller to put together.
+/// Shapes      similarity [K K]; ids [K]; weights, mask [K] or empty. See triplet/similarity_view.hpp. Usually one set of
+///             vectors against itself: a sample is then no positive of itself, and S is symmetric; S_ij and S_ji have a gradient
+///             each, which the vectors receive both.
 /// Units       those of the similarity.
 /// No signal   fewer than two identities are present, or all weights are 0. An anchor without a positive, or whose pairs are all
 ///             easy, has loss 0 and still counts in W.
 /// Cost        O(K^2) time, two exps per entry and direction, one of them for active anchors only; O(K) scratch.
-/// Numerics    the hardest similarity, where beyond the base, is subtracted first; alpha, beta of 1e4 are safe in float. Limits of
-///             mining are rounded to T.
-/// Parameters  alpha 1, beta 50, base 0 (FoL; the paper has alpha 2, base 1 for unit vectors; its code base 0.5), mining 0.1, which is
-///             the paper's epsilon; mining = nullopt: all pairs count. self_pairs: S_ii is a positive, for matrices between two
-///             modalities. direction: rows (default, of the formula), columns, or both, the sum. normalize: mean (default,
-///             W = sum_i w_i) or sum.
+/// Numerics    the hardest similarity, where beyond the base, is subtracted first; alpha, beta of 1e6 are safe in float. Limits
+///             of mining are rounded to T.
+/// Parameters  alpha 1, beta 50, base 0 (FoL; Wang et al. have alpha 2 and base 1, their code base 0.5). mining 0.1, the epsilon
+///             of Wang et al.; nullopt: all pairs count. self_pairs: S_ii is a positive, for matrices between two modalities.
+///             direction: rows (default, of the formula), columns, or both, the sum. normalize: mean (default, W = sum_i w_i,
+///             anchors without mined pairs included) or sum.
 /// Errors      contract: alpha, beta > 0, base finite, mining >= 0, the matrix is K x K. A NaN similarity shows in the value.
-/// Source      Wang, Han, Huang, Dong, Scott, Multi-similarity loss with general pair weighting for deep metric learning, CVPR 2019
-///             (arXiv 1904.06627), eqs. (11) to (14). FoL, arXiv 2504.09881, trains its global descriptors with it.
+/// Source      Wang, Han, Huang, Dong, Scott, Multi-similarity loss with general pair weighting for deep metric learning, CVPR
+///             2019 (arXiv 1904.06627). FoL, arXiv 2504.09881, trains its global descriptors with it.
 struct MultiSimilarity {
   static constexpr std::string_view name = "multi_similarity";
   static constexpr Curvature curvature = Curvature::gauss_newton;
@@ -111,9 +111,10 @@ struct MultiSimilarity {
   double factor(int kind) const { return kind == 0 ? alpha : beta; }
   double signed_base(int kind) const { return kind == 0 ? -base : base; }
 
-  /// body(i, j, at, kind, s, chosen) for all entries and both kinds of pairs; s is negated for positives.
+  /// body(j, at, kind, s, chosen) for the entries of row i as both kinds of pairs; s is negated for positives.
   template <Real T, class Body>
-  RANKGRAD_INLINE void each_entry(std::size_t i, const SimilarityView<T>& view, const Samples<T>& samples, const Body& body) const {
+  RANKGRAD_INLINE void each_entry(std::size_t i, const SimilarityView<T>& view, const Samples<T>& samples,
+                                  const Body& body) const {
     using namespace simd;
     const Pack<T> zero(T(0)), identity(samples.identity[i]), lane = iota<T>(T(0));
     const Pack<T> self(self_pairs ? T(-1) : static_cast<T>(i));
@@ -155,11 +156,11 @@ struct MultiSimilarity {
     for (std::size_t i = 0; i < samples.n; ++i) {
       if (samples.present(i)) {
         BlockedSum<T> sums[2];
-        each_entry(i, view, samples, [&](std::size_t j, auto at, auto kind, Pack<T> s, auto chosen) RANKGRAD_INLINE {
+        each_entry(i, view, samples, [&](std::size_t j, auto, auto kind, Pack<T> s, auto chosen) RANKGRAD_INLINE {
           const auto &row = rows.kinds[kind], &column = columns.kinds[kind];
           if (rows.used) sums[kind].add(term(kind, s, chosen, Pack<T>(row.limit[i]), Pack<T>(row.reference[i])));
-          if (columns.used) accumulate(column.part + j, term(kind, s, chosen, load(column.limit + j), load(column.reference + j)));
-          static_cast<void>(at);
+          if (!columns.used) return;
+          accumulate(column.part + j, term(kind, s, chosen, load(column.limit + j), load(column.reference + j)));
         });
         for (const int kind : {0, 1}) rows.kinds[kind].sum[i] = sums[kind].total();
       }
@@ -188,7 +189,8 @@ struct MultiSimilarity {
         };
         const auto &row = rows.kinds[kind], &column = columns.kinds[kind];
         if (row_on) add(Pack<T>(row.limit[i]), Pack<T>(row.reference[i]), Pack<T>(row.inverse[i]), Pack<T>(rows.share[i]));
-        if (columns.used) add(load(column.limit + j), load(column.reference + j), load(column.inverse + j), load(columns.share + j));
+        if (columns.used)
+          add(load(column.limit + j), load(column.reference + j), load(column.inverse + j), load(columns.share + j));
         at.accumulate(out.grad + i * n + j, select(chosen, kind == 0 ? Pack<T>(-slope) : slope, zero));
         if (out.hess) at.accumulate(out.hess + i * n + j, select(chosen, bend, zero));
       });
