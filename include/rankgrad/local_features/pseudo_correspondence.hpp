@@ -65,22 +65,20 @@ struct PseudoCorrespondences {
       for (std::size_t k = 1; k < clusters; ++k)
         if (plan_a[k * rows + u] > plan_a[cluster * rows + u]) cluster = k;
       const T *const row = similarity.data() + u * columns, *const assigned = plan_b.data() + cluster * columns;
-      std::size_t candidates = 0, best = 0;
-      T second = T(0);
+      std::size_t best = columns;
+      T second = T(0);   // what is not above 0 is no rival
       for (std::size_t v = 0; v < columns; ++v) {
         if (!(static_cast<double>(assigned[v]) > assignment_above) || !is_finite(row[v])) continue;
-        if (candidates == 0 || row[v] > row[best]) {
-          if (candidates > 0) second = row[best];
+        if (best == columns || row[v] > row[best]) {
+          if (best < columns) second = row[best];
           best = v;
-        } else if (candidates == 1 || row[v] > second) {
+        } else if (row[v] > second) {
           second = row[v];
         }
-        ++candidates;
       }
-      if (candidates == 0) continue;
+      if (best == columns) continue;
       const double s1 = static_cast<double>(row[best]), s2 = static_cast<double>(second);
-      const bool rival = candidates > 1 && s2 > 0;
-      if (s1 > similarity_above && (rival ? s1 > ratio_above * s2 : unrivalled))
+      if (s1 > similarity_above && (s2 > 0 ? s1 > ratio_above * s2 : unrivalled))
         found[count++] = {static_cast<std::uint32_t>(u), static_cast<std::uint32_t>(best), s1};
     }
     return count;
