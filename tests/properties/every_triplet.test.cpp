@@ -22,10 +22,22 @@ test::Result<T> run(const L& loss, const OwnedMatrix<T>& m) {
 template <class T>
 constexpr double epsilon = static_cast<double>(std::numeric_limits<T>::epsilon());
 
+template <class L>
+constexpr bool has_margin = requires(const L& loss) { loss.margin; };
+
+/// Over which difference of similarities a loss bends.
+template <class L>
+double bend_of(const L& loss) {
+  if constexpr (has_margin<L>) return loss.temperature;
+  else return 1 / std::max(loss.alpha, loss.beta);
+}
+
 /// The size of the terms of which a value is the sum: what its rounding is relative to.
 template <class L, class T>
 double term_size(const L& loss, const OwnedMatrix<T>& m) {
-  const double entry = test::largest(m.similarity) + loss.margin + loss.temperature;
+  double entry = test::largest(m.similarity);
+  if constexpr (has_margin<L>) entry += loss.margin + loss.temperature;
+  else entry += std::abs(loss.base) + 2 / std::min(loss.alpha, loss.beta);
   return entry * static_cast<double>(m.size()) * (loss.normalize == rg::Normalize::mean ? 1.0 / static_cast<double>(m.size()) : 1.0) *
          (std::is_same_v<L, rg::SumHingeTriplet> ? static_cast<double>(m.size()) : 1.0);
 }
@@ -49,8 +61,8 @@ Slope difference(const L& loss, const M& m, std::size_t entry, int order) {
     const long double centre = f(0);
     return (270 * (f(1) + f(-1) - 2 * centre) - 27 * (f(2) + f(-2) - 2 * centre) + 2 * (f(3) + f(-3) - 2 * centre)) / (180 * h * h);
   };
-  const long double h = loss.temperature * (order == 1 ? 1e-3L : 1e-2L), value = estimate(h), half = estimate(h / 2);
-  return {value, fabsl(value - half) <= 1e-7L * std::max(1.0L, fabsl(value)) / powl(loss.temperature, order - 1)};
+  const long double h = bend_of(loss) * (order == 1 ? 1e-3L : 1e-2L), value = estimate(h), half = estimate(h / 2);
+  return {value, fabsl(value - half) <= 1e-7L * std::max(1.0L, fabsl(value)) / powl(bend_of(loss), order - 1)};
 }
 
 template <class L, class T>
@@ -65,7 +77,7 @@ void check_derivatives(const L& loss, const OwnedMatrix<T>& m, const std::vector
   }
   CHECK(10 * smooth_got.size() >= 7 * got.size());   // a kink takes a row and a column out
   const double noise = sizeof(T) == 8 ? (order == 1 ? 4096 : 1e6) : 1;   // the differences are good to 1e-12, and 1e-9
-  test::check_close(smooth_got, smooth_expected, 128 * noise, std::max(0.1 / std::pow(loss.temperature, order - 1), test::largest(got)),
+  test::check_close(smooth_got, smooth_expected, 128 * noise, std::max(0.1 / std::pow(bend_of(loss), order - 1), test::largest(got)),
                     order == 1 ? "gradient" : "curvature");
 }
 
@@ -132,7 +144,7 @@ void check_every_triplet_property() {
     }
 
     // --- pull and push of an anchor balance: the gradient of one direction sums to 0 over each of its anchors
-    if (loss.direction != rg::Direction::both)
+    if (has_margin<L> && loss.direction != rg::Direction::both)
       for (std::size_t i = 0; i < n; ++i) {
         double sum = 0;
         for (std::size_t j = 0; j < n; ++j)
@@ -253,6 +265,8 @@ void check_every_triplet_property() {
 
     // --- NaN shows in the value, wherever it stands, and only in the row and column that it is in
     for (const auto& [i, j] : {std::pair<std::size_t, std::size_t>{0, 0}, {1, n - 1}, {n - 1, 1}, {lanes, 0}}) {
+      if constexpr (!has_margin<L>)
+        if (i == j && !loss.self_pairs) continue;   // is no pair
       OwnedMatrix<T> broken = m;
       broken.at(i, j) = std::numeric_limits<T>::quiet_NaN();
       const test::Result<T> r = run(loss, broken);
@@ -283,7 +297,8 @@ void check_every_triplet_property() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("every triplet loss has every property", "[properties]", rg::TripletLogSumExp, rg::HardestNegativeTriplet, rg::SumHingeTriplet) {
+TEMPLATE_TEST_CASE("every triplet loss has every property", "[properties]", rg::TripletLogSumExp, rg::HardestNegativeTriplet, rg::SumHingeTriplet,
+                   rg::MultiSimilarity) {
   check_every_triplet_property<TestType, float>();
   if constexpr (test::in_both_types) check_every_triplet_property<TestType, double>();
 }

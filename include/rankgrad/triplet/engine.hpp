@@ -225,7 +225,8 @@ void per_sample_losses(const L& loss, const SimilarityView<T>& view, std::type_i
                        Workspace& workspace) {
   check_at_the_door(loss, view);
   RANKGRAD_EXPECTS(losses.size() == view.size(), "losses and ids differ in size");
-  triplet::evaluate<T>(loss, view, nullptr, losses.data(), workspace);
+  if constexpr (requires { loss.per_sample(view, losses, workspace); }) loss.per_sample(view, losses, workspace);
+  else triplet::evaluate<T>(loss, view, nullptr, losses.data(), workspace);
 }
 template <class L, Real T>
 void per_sample_losses(const L& loss, const SimilarityView<T>& view, std::type_identity_t<std::span<T>> losses) {

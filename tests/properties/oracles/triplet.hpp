@@ -4,6 +4,7 @@
 #include "properties/every_loss.hpp"
 
 #include <rankgrad/triplet/hardest_negative.hpp>
+#include <rankgrad/triplet/multi_similarity.hpp>
 #include <rankgrad/triplet/sum_hinge.hpp>
 #include <rankgrad/triplet/triplet_log_sum_exp.hpp>
 
@@ -135,5 +136,59 @@ struct TripletOracle<rg::SumHingeTriplet> {
     return sum;
   }
 };
+
+template <>
+struct TripletOracle<rg::MultiSimilarity> {
+  static std::vector<rg::MultiSimilarity> instances() {
+    return {{}, {.alpha = 2, .beta = 10, .base = 0.3, .mining = 0.02, .direction = rg::Direction::both},
+            {.alpha = 4, .beta = 20, .base = -0.1, .mining = std::nullopt, .direction = rg::Direction::columns, .normalize = rg::Normalize::sum},
+            {.beta = 20, .base = 0.5, .mining = 0, .self_pairs = true, .normalize = rg::Normalize::sum}};
+  }
+};
+
+/// The same for the multi-similarity loss: `frozen` says which pairs are mined.
+template <class M>
+long double triplet_value(const rg::MultiSimilarity& loss, const M& m, const std::vector<long double>& now,
+                          const std::vector<long double>& frozen, std::vector<long double>* per_sample = nullptr) {
+  const std::size_t n = m.size();
+  const auto present = [&](std::size_t i) { return m.mask.empty() || m.mask[i]; };
+  long double total = 0, total_weight = 0;
+  bool any_negative = false;
+  if (per_sample) per_sample->assign(n, 0);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!present(i)) continue;
+    const long double w = m.weights.empty() ? 1 : static_cast<long double>(m.weights[i]);
+    total_weight += w;
+    for (const bool column : {false, true}) {
+      if (loss.direction == (column ? rg::Direction::rows : rg::Direction::columns)) continue;
+      const auto place = [&](std::size_t j) { return column ? j * n + i : i * n + j; };
+      std::vector<std::size_t> positives, negatives;
+      for (std::size_t j = 0; j < n; ++j) {
+        if (!present(j)) continue;
+        if (m.ids[j] != m.ids[i]) negatives.push_back(place(j));
+        else if (j != i || loss.self_pairs) positives.push_back(place(j));
+      }
+      any_negative = any_negative || !negatives.empty();
+      const auto terms = [&](const std::vector<std::size_t>& own, const std::vector<std::size_t>& others, long double sign, long double factor) {
+        std::vector<long double> exponents{0};
+        for (const std::size_t k : own) {
+          bool mined = !loss.mining;
+          for (const std::size_t o : others)   // harder than some pair of the other kind, or easier by less than the margin of mining
+            mined = mined || sign * (frozen[k] - frozen[o]) > -static_cast<long double>(*loss.mining);
+          if (mined) exponents.push_back(sign * factor * (now[k] - static_cast<long double>(loss.base)));
+        }
+        const long double top = *std::max_element(exponents.begin(), exponents.end());
+        long double sum = 0;
+        for (const long double e : exponents) sum += expl(e - top);
+        return (top + logl(sum)) / factor;
+      };
+      const long double l = terms(positives, negatives, -1, loss.alpha) + terms(negatives, positives, 1, loss.beta);
+      total += w * l;
+      if (per_sample) (*per_sample)[i] += l;
+    }
+  }
+  if (!any_negative || !(total_weight > 0)) return 0;
+  return loss.normalize == rg::Normalize::mean ? total / total_weight : total;
+}
 
 }  // namespace test
