@@ -64,7 +64,9 @@
 #include <rankgrad/triplet/anchors.hpp>
 #include <rankgrad/triplet/consensus_division.hpp>
 #include <rankgrad/triplet/engine.hpp>
+#include <rankgrad/triplet/euclidean_triplet.hpp>
 #include <rankgrad/triplet/hardest_negative.hpp>
+#include <rankgrad/triplet/multi_similarity.hpp>
 #include <rankgrad/triplet/similarity_view.hpp>
 #include <rankgrad/triplet/sum_hinge.hpp>
 #include <rankgrad/triplet/triplet_log_sum_exp.hpp>
@@ -92,6 +94,7 @@
 #include <rankgrad/contrastive/weight_direction.hpp>
 #include <rankgrad/local_features/mutual_nearest.hpp>
 #include <rankgrad/local_features/pooling.hpp>
+#include <rankgrad/local_features/pseudo_correspondence.hpp>
 #include <rankgrad/local_features/spatial_alignment.hpp>
 
 // Weights from losses; risks; coupled propensities; learned weights.
@@ -133,6 +136,7 @@
 #include <rankgrad/scoring/consensus.hpp>
 #include <rankgrad/scoring/expected_value.hpp>
 #include <rankgrad/scoring/feature_refining.hpp>
+#include <rankgrad/scoring/feedback_distillation.hpp>
 #include <rankgrad/scoring/first_token.hpp>
 #include <rankgrad/scoring/fusion.hpp>
 #include <rankgrad/scoring/group_scoring.hpp>
