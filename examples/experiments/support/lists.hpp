@@ -17,6 +17,7 @@ struct Lists {
   std::size_t queries, size;
   Matrix features;
   std::vector<double> labels;
+  std::vector<double> weights{};    ///< of the items, or empty
   std::vector<double> easiness{};   ///< for curricula, or empty
   std::vector<std::uint32_t> offsets;
 
@@ -29,18 +30,20 @@ struct Lists {
   std::size_t items() const { return labels.size(); }
 
   rankgrad::RaggedBatch<double> batch(const Vector& scores) const {
-    return {.scores = {scores.data(), items()}, .labels = labels, .easiness = easiness, .offsets = offsets};
+    return {.scores = {scores.data(), items()}, .labels = labels, .weights = weights, .easiness = easiness, .offsets = offsets};
   }
 
   /// Some of the queries, copied.
   Lists part(std::span<const std::size_t> chosen) const {
     Lists some(chosen.size(), size, features.cols());
+    if (!weights.empty()) some.weights.resize(some.items());
     if (!easiness.empty()) some.easiness.resize(some.items());
     const auto rows = static_cast<Eigen::Index>(size);
     for (std::size_t c = 0; c < chosen.size(); ++c) {
       const std::size_t from = chosen[c] * size, to = c * size;
       some.features.middleRows(static_cast<Eigen::Index>(to), rows) = features.middleRows(static_cast<Eigen::Index>(from), rows);
       std::copy_n(labels.data() + from, size, some.labels.data() + to);
+      if (!weights.empty()) std::copy_n(weights.data() + from, size, some.weights.data() + to);
       if (!easiness.empty()) std::copy_n(easiness.data() + from, size, some.easiness.data() + to);
     }
     return some;
