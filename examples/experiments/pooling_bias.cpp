@@ -69,7 +69,7 @@ std::vector<double> weights_of(Arm arm, const World& world, const Vector& f, con
   const std::vector<double>& labels = world.lists.labels;
   std::vector<double> coupled(labels.size(), 1.0);
   if (arm == Arm::naive || arm == Arm::all) return coupled;
-  rankgrad::RaggedBatch<double> batch = world.lists.batch(f);
+  auto batch = world.lists.batch(f);
   batch.weights = {};   // those of the last step
   rankgrad::Workspace workspace;
   rankgrad::CoupledPropensity{}.weigh(batch, std::span<const double>(g.data(), labels.size()), coupled, workspace);

@@ -65,6 +65,23 @@ void for_each_batch(const Lists& lists, std::size_t count, rankgrad::Random& ran
     each(lists.part(std::span(order).subspan(first, std::min(count, order.size() - first))));
 }
 
+/// Spearman's correlation of what queries of `size` candidates have in a and in b, mean over the queries.
+inline double spearman(const std::vector<double>& a, const std::vector<double>& b, std::size_t size) {
+  double total = 0;
+  for (std::size_t from = 0; from < a.size(); from += size) {
+    const auto ranks = [&](const std::vector<double>& of) {   // less their mean; ties share one
+      Vector rank = Vector::Zero(static_cast<Eigen::Index>(size));
+      for (std::size_t i = 0; i < size * size; ++i) {
+        const double x = of[from + i / size], y = of[from + i % size];
+        rank[static_cast<Eigen::Index>(i / size)] += 0.5 * ((x > y) - (x < y));
+      }
+      return rank;
+    };
+    total += ranks(a).normalized().dot(ranks(b).normalized());
+  }
+  return total * static_cast<double>(size) / static_cast<double>(a.size());
+}
+
 /// One scorer in training. The derivatives of the loss come from the library, the rest is the chain rule.
 class Trainer {
  public:
