@@ -17,6 +17,7 @@ struct Lists {
   std::size_t queries, size;
   Matrix features;
   std::vector<double> labels;
+  std::vector<double> weights{};    ///< of the items, or empty
   std::vector<double> easiness{};   ///< for curricula, or empty
   std::vector<std::uint32_t> offsets;
 
@@ -29,18 +30,20 @@ struct Lists {
   std::size_t items() const { return labels.size(); }
 
   rankgrad::RaggedBatch<double> batch(const Vector& scores) const {
-    return {.scores = {scores.data(), items()}, .labels = labels, .easiness = easiness, .offsets = offsets};
+    return {.scores = {scores.data(), items()}, .labels = labels, .weights = weights, .easiness = easiness, .offsets = offsets};
   }
 
   /// Some of the queries, copied.
   Lists part(std::span<const std::size_t> chosen) const {
     Lists some(chosen.size(), size, features.cols());
+    if (!weights.empty()) some.weights.resize(some.items());
     if (!easiness.empty()) some.easiness.resize(some.items());
     const auto rows = static_cast<Eigen::Index>(size);
     for (std::size_t c = 0; c < chosen.size(); ++c) {
       const std::size_t from = chosen[c] * size, to = c * size;
       some.features.middleRows(static_cast<Eigen::Index>(to), rows) = features.middleRows(static_cast<Eigen::Index>(from), rows);
       std::copy_n(labels.data() + from, size, some.labels.data() + to);
+      if (!weights.empty()) std::copy_n(weights.data() + from, size, some.weights.data() + to);
       if (!easiness.empty()) std::copy_n(easiness.data() + from, size, some.easiness.data() + to);
     }
     return some;
@@ -60,6 +63,23 @@ void for_each_batch(const Lists& lists, std::size_t count, rankgrad::Random& ran
   random.shuffle(order.data(), order.size());
   for (std::size_t first = 0; first < order.size(); first += count)
     each(lists.part(std::span(order).subspan(first, std::min(count, order.size() - first))));
+}
+
+/// Spearman's correlation of what queries of `size` candidates have in a and in b, mean over the queries.
+inline double spearman(const std::vector<double>& a, const std::vector<double>& b, std::size_t size) {
+  double total = 0;
+  for (std::size_t from = 0; from < a.size(); from += size) {
+    const auto ranks = [&](const std::vector<double>& of) {   // less their mean; ties share one
+      Vector rank = Vector::Zero(static_cast<Eigen::Index>(size));
+      for (std::size_t i = 0; i < size * size; ++i) {
+        const double x = of[from + i / size], y = of[from + i % size];
+        rank[static_cast<Eigen::Index>(i / size)] += 0.5 * ((x > y) - (x < y));
+      }
+      return rank;
+    };
+    total += ranks(a).normalized().dot(ranks(b).normalized());
+  }
+  return total * static_cast<double>(size) / static_cast<double>(a.size());
 }
 
 /// One scorer in training. The derivatives of the loss come from the library, the rest is the chain rule.
