@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 namespace {
-
 using namespace experiments;
 
 constexpr const char* help =
@@ -57,7 +56,7 @@ enum class Arm { naive, coupled, positives, negatives, inverted, all };
 
 /// Scores relative to the least of the relevant, so that a sigmoid makes them probabilities. No softmax notices.
 void centre(Vector& scores) {
-  for (Eigen::Index from = 0; from < scores.size(); from += candidates) {
+  for (Eigen::Index from = 0; from < scores.size(); from += static_cast<Eigen::Index>(candidates)) {
     Vector sorted = scores.segment(from, candidates);
     std::nth_element(sorted.begin(), sorted.begin() + relevant - 1, sorted.end(), std::greater<>());
     scores.segment(from, candidates).array() -= sorted[relevant - 1];
@@ -143,7 +142,6 @@ void judge(Report& report) {
 }
 
 }  // namespace
-
 int main(int argc, char** argv) {
   return run(argc, argv, {.name = "pooling_bias", .help = help,
                           .wrong = {{"ignored", "all weights 1"}, {"inverted", "positives by the inverse of their weight"}},

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 namespace {
-
 using namespace experiments;
 
 constexpr const char* help =
