@@ -5,6 +5,7 @@
 #include <rankgrad/metric/ndcg.hpp>
 
 #include <cmath>
+#include <fstream>
 #include <sstream>
 #include <string>
 
@@ -100,4 +101,12 @@ TEST_CASE("NDCG over all judged documents is that of trec_eval", "[interop]") {
   trec::Qrels again;
   REQUIRE(trec::read_qrels(back, again));
   CHECK(again == qrels);
+}
+
+TEST_CASE("a file that is not there is an error, and what was read before stays", "[interop]") {
+  std::ifstream missing("no such file");
+  trec::Run run;
+  run.begin_query("old");
+  CHECK_THAT(std::string(trec::read_run(missing, run).message()), contains("run: the stream is not open"));
+  CHECK(run.queries.size() == 1);
 }

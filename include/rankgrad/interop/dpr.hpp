@@ -9,6 +9,7 @@
 
 #include <rankgrad/core/contract.hpp>
 #include <rankgrad/core/list_view.hpp>
+#include <rankgrad/core/validate.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -138,6 +139,7 @@ inline Json json_of(const Question& question) {
 
 /// `questions` is written only if all is well.
 inline Status read(std::istream& in, std::vector<Question>& questions) {
+  if (!in) return Status::error("rankgrad: the questions cannot be read: the stream is not open");
   std::vector<Question> all;
   const auto take = [&](nlohmann::json record) {
     all.emplace_back();
@@ -158,6 +160,7 @@ inline Status read(std::istream& in, std::vector<Question>& questions) {
       if (Status status = take(std::move(record)); !status) return status;
     }
   }
+  if (in.bad()) return Status::error("rankgrad: reading the questions failed");
   questions = std::move(all);
   return {};
 }

@@ -74,6 +74,7 @@ inline bool number_of(std::string_view text, double& value) {
 /// take(fields, line number) for every line that is not empty, until one has an error.
 template <class Take>
 Status for_each_line(std::istream& in, std::size_t fields, const char* what, const char* form, const Take& take) {
+  if (!in) return Status::error("rankgrad: %s: the stream is not open", what);
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
     const auto parts = fields_of(line);

@@ -7,6 +7,7 @@
 #include <rankgrad/simd/dot.hpp>
 
 #include <cmath>
+#include <utility>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 

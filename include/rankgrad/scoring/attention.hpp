@@ -68,9 +68,10 @@ struct AttentionScore {
       scores[i] = 0;
       const double count = static_cast<double>(end - begin);
       double mean = 0, squares = 0;
-      for (std::size_t u = begin; u < end; ++u) mean += c(u) / count;
+      bool same = true;   // to the bit: a rounded mean would not say so
+      for (std::size_t u = begin; u < end; ++u) mean += c(u) / count, same &= c(u) == c(begin);
       for (std::size_t u = begin; u < end; ++u) squares += (c(u) - mean) * (c(u) - mean);
-      const bool filtered = filter && !null.empty(), alike = count < 2 || squares == 0;
+      const bool filtered = filter && !null.empty(), alike = count < 2 || same;
       const double lowest = alike ? mean : mean - deviations * std::sqrt(squares / (count - 1));
       for (std::size_t u = begin; u < end; ++u) {
         if (filtered && (alike ? compat : !(c(u) > lowest))) continue;

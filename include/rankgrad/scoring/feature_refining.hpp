@@ -40,7 +40,7 @@ struct FeatureRefining {
                      "descriptors and refined are not as many rows as scores");
     if (m == 0) return;
     const auto frame = workspace.frame();
-    const std::size_t chosen = std::min(neighbours + 1, m);
+    const std::size_t chosen = std::min(neighbours, m - 1) + 1;
     double* const keys = workspace.take<double>(m);
     std::uint32_t* const ranking = workspace.take<std::uint32_t>(m);
     const auto row = [&](std::size_t i) { return descriptors.data() + i * d; };

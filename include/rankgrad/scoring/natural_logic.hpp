@@ -73,7 +73,8 @@ inline bool is_sufficient(std::span<const NaturalOperator> operators, std::span<
   RANKGRAD_EXPECTS(offsets.empty() || offsets.back() <= operators.size(), "offsets end beyond the operators");
   std::size_t counted = 0, reached = 0;
   for (std::size_t k = 0; k < proofs; ++k) {
-    if ((!scores.empty() && !(scores[k] > cutoff)) || offsets[k] >= offsets[k + 1]) continue;
+    RANKGRAD_EXPECTS(offsets[k] <= offsets[k + 1] && offsets[k + 1] <= operators.size(), "the offsets of the proofs fall");
+    if ((!scores.empty() && !(scores[k] > cutoff)) || offsets[k] == offsets[k + 1]) continue;
     ++counted;
     reached += verdict(operators.subspan(offsets[k], offsets[k + 1] - offsets[k])) != Verdict::not_enough;
   }
