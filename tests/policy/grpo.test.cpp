@@ -388,3 +388,21 @@ TEST_CASE("GRPO: parameters", "[policy]") {
   std::vector<double> gradient(r.log_probs.size());
   CHECK_THROWS_WITH(rg::value_and_gradient(rg::Grpo{}, r.view(), gradient), contains("old_log_probs has"));
 }
+
+TEST_CASE("a token that has become impossible costs infinitely much and is no NaN", "[policy]") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const std::vector<double> now{-infinity, -1}, reference{-1, -1}, rewards{1};
+  const std::vector<std::uint32_t> sequences{0, 2}, groups{0, 1};
+  rg::RolloutView<double> view;
+  view.log_probs = now;
+  view.reference_log_probs = reference;
+  view.sequence_offsets = sequences;
+  view.group_offsets = groups;
+  view.rewards = rewards;
+  std::vector<double> gradient(2);
+  rg::Workspace workspace;
+  const auto part = rg::Grpo{}.value_and_gradient(view, rg::GradientSink<double>{gradient.data()}, workspace);
+  CHECK(part.value == infinity);
+  CHECK(std::isfinite(gradient[0]));
+  CHECK(gradient[0] < 0);
+}

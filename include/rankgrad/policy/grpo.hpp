@@ -51,7 +51,11 @@ RANKGRAD_INLINE inline K3<T> k3(Pack<T> d, Pack<T> limit) {
     q = simd::polynomial<T>(d, d2, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880,
                             1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800, 1.0 / 87178291200,
                             1.0 / 1307674368000);
-  return {simd::select(near, d2 * q, (e.value - one) - d), simd::select(near, fma(d2, q, d), e.slope - one)};
+  // Beyond the limit by the tangent, in a form that an infinite d does not make infinity less infinity.
+  const auto beyond = d > limit;
+  const Pack<T> slope = e.slope - one, excess = simd::select(beyond, d - limit, Pack<T>(T(0)));
+  const Pack<T> far = fma(slope, excess, slope - simd::select(beyond, limit, d));
+  return {simd::select(near, d2 * q, far), simd::select(near, fma(d2, q, d), slope)};
 }
 
 /// One sequence: its log-probabilities under three policies (null: see RolloutView) and what its terms are made with.
@@ -115,8 +119,9 @@ struct Sequence {
 /// On-policy   without old_log_probs rho = 1, and the gradient is -A, not 0: the value is no guide to progress.
 /// Cost        O(tokens), an exp for each of old and reference log-probabilities. Sequences start a pack of their own. Scratch:
 ///             one number a sequence.
-/// Numerics    e^x is replaced by its tangent beyond x = exponent_limit, so that one token that has become impossible costs
-///             e^20 and not infinity, and still pulls. (verl cuts x to +-20, which stops the gradient; TRL does neither.)
+/// Numerics    e^x is replaced by its tangent beyond x = exponent_limit, so that the cost of a token that has become impossible
+///             grows like e^20 (d - 20) and not like e^d, and it still pulls. (verl cuts x to +-20, which stops the
+///             gradient; TRL does neither.)
 ///             k3 and its slope keep their digits near d = 0.
 /// Parameters  clip_low, clip_high: 0.2 (DAPO: 0.2, 0.28). beta >= 0: 0.04 (DeepSeekMath, MM-R5; 0.001 in Rank-R1 v0.2, ERank,
 ///             GroupRank). reduction; length > 0: the constant of sequence_sum. exponent_limit: 20. advantage: of rewards.
