@@ -137,3 +137,11 @@ TEST_CASE("difficulty by hand", "[preference]") {
   CHECK(rg::difficulty(rg::Ipo{.tau = 0.25}, pairs, 3).threshold == 0);
   CHECK(rg::difficulty(rg::Ipo{.tau = 0.25}, pairs, 2).threshold == 9);
 }
+
+TEST_CASE("the difficulty per token asks for lengths", "[preference]") {
+  const std::vector<double> chosen{-1}, rejected{-2};
+  rg::PreferenceView<double> view;
+  view.chosen = chosen;
+  view.rejected = rejected;
+  CHECK_THROWS_WITH(rg::difficulty(rg::SimPo{}, view, 0), contains("no lengths"));
+}

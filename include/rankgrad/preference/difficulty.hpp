@@ -50,6 +50,7 @@ PairDifficulty difficulty(const Ipo& loss, const PreferenceView<T>& view, std::s
 /// of the reference per token, softplus(margin) without a reference.
 template <Real T>
 PairDifficulty difficulty(const SimPo& loss, const PreferenceView<T>& view, std::size_t pair) {
+  RANKGRAD_EXPECTS(pair < view.chosen_lengths.size() && pair < view.rejected_lengths.size(), "the pair has no lengths");
   double before = 0;
   if (!view.reference_chosen.empty())
     before = static_cast<double>(view.reference_chosen[pair]) / static_cast<double>(view.chosen_lengths[pair]) -
