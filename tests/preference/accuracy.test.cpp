@@ -139,9 +139,9 @@ TEST_CASE("difficulty by hand", "[preference]") {
 }
 
 TEST_CASE("the difficulty per token asks for lengths", "[preference]") {
-  const std::vector<double> chosen{-1}, rejected{-2};
+  const std::vector<double> liked{-1}, disliked{-2};
   rg::PreferenceView<double> view;
-  view.chosen = chosen;
-  view.rejected = rejected;
+  view.chosen = liked;
+  view.rejected = disliked;
   CHECK_THROWS_WITH(rg::difficulty(rg::SimPo{}, view, 0), contains("no lengths"));
 }
