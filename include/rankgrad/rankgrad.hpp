@@ -1,4 +1,5 @@
-// rankgrad/rankgrad.hpp: everything but the opt-in headers: exec/threads.hpp, exec/openmp.hpp, embedding/*, interop/*.
+// rankgrad/rankgrad.hpp: everything but the opt-in headers: exec/threads.hpp, exec/openmp.hpp, interop/*, and what needs
+// Eigen (embedding/low_rank_sparse_head.hpp).
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -36,6 +37,8 @@
 #include <rankgrad/curriculum/curriculum.hpp>
 #include <rankgrad/curriculum/difficulty.hpp>
 #include <rankgrad/curriculum/schedule.hpp>
+#include <rankgrad/embedding/embedding_evaluator.hpp>
+#include <rankgrad/embedding/in_batch_info_nce.hpp>
 
 // Plackett-Luce: likelihoods, sampling, gradients of expected metrics.
 #include <rankgrad/plackett_luce/exact_ties.hpp>

@@ -1,0 +1,69 @@
+// rankgrad/embedding/embedding_evaluator.hpp: the door of losses over embeddings, on any number of threads.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <rankgrad/core/executor.hpp>
+#include <rankgrad/embedding/embedding_view.hpp>
+
+#include <concepts>
+#include <vector>
+
+namespace rankgrad::inline RANKGRAD_ABI {
+
+/// A loss over a batch of embeddings. evaluate() adds the gradient to arrays that are zero, and allocates in the workspace only.
+template <class L, class T>
+concept EmbeddingLoss = std::copyable<L> && Real<T> &&
+    requires(const L loss, const EmbeddingView<T>& view, const EmbeddingGradient<T>& out, Workspace& scratch) {
+      { loss.evaluate(view, out, scratch) } -> std::same_as<EmbeddingValue<T>>;
+      { loss.check() } -> std::same_as<Status>;
+    };
+
+/// Keep one per training loop: it owns the scratch of every worker and stops allocating after the first large batch.
+///
+///   EmbeddingEvaluator<float> evaluate;
+///   EmbeddingView<float> batch{.dimension = 128, .queries = queries, .documents = documents};
+///   const auto result = evaluate(InBatchInfoNce{.temperature = 0.05}, batch, {query_gradient, document_gradient});
+///   const auto result = evaluate(loss, batch, gradient, pool);   // exec/threads.hpp: the same bits
+///   const float value = evaluate(loss, batch).value;
+///
+/// The gradient is written over. What is wrong with the input is raised before anything is written.
+template <Real T>
+class EmbeddingEvaluator {
+ public:
+  template <class L, class E = Serial>
+  EmbeddingValue<T> operator()(const L& loss, const EmbeddingView<T>& view, const EmbeddingGradient<T>& gradient,
+                               const E& executor = {}) {
+    static_assert(EmbeddingLoss<L, T>, "not a loss over embeddings; see the concept EmbeddingLoss");
+#if RANKGRAD_CONTRACTS > 0
+    require(loss.check());
+    require(detail::check_optional_length("the queries' gradient", gradient.queries.size(), view.queries.size()));
+    require(detail::check_optional_length("the documents' gradient", gradient.documents.size(), view.documents.size()));
+#if RANKGRAD_CONTRACTS > 1
+    require(validate(view));
+#endif
+#endif
+    if (workspaces_.size() < executor.workers()) workspaces_.resize(executor.workers());
+    const Team team(executor, workspaces_);
+    const Workspace::TeamLoan loan(workspaces_[0], team);
+    for (const std::span<T> part : {gradient.queries, gradient.documents})
+      for_each_stretch(part.size(), workspaces_[0],
+                       [&](std::size_t begin, std::size_t end) { simd::clear(part.data() + begin, end - begin); });
+    return loss.evaluate(view, gradient, workspaces_[0]);
+  }
+  template <class L>
+  EmbeddingValue<T> operator()(const L& loss, const EmbeddingView<T>& view) {
+    return (*this)(loss, view, EmbeddingGradient<T>{});
+  }
+
+  /// How often scratch had to grow so far; constant once warm.
+  std::size_t growths() const noexcept {
+    std::size_t total = 0;
+    for (const Workspace& workspace : workspaces_) total += workspace.growths();
+    return total;
+  }
+
+ private:
+  std::vector<Workspace> workspaces_;
+};
+
+}  // namespace rankgrad

@@ -1,0 +1,114 @@
+// rankgrad/embedding/embedding_view.hpp: a batch of query and document embeddings, what belongs together, and where the
+// gradient goes.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <rankgrad/core/check_offsets.hpp>
+#include <rankgrad/core/validate.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <span>
+
+namespace rankgrad::inline RANKGRAD_ABI {
+
+/// How two embeddings are compared: by their inner product, or by that of their directions. The gradient is that with respect
+/// to the embeddings as they are given, the division by the length included. The cosine of a zero vector is 0 with everything,
+/// and so is its gradient.
+enum class Similarity { dot, cosine };
+
+/// B queries against M documents, all of them: every document that is not a query's own is a negative of it.
+///
+///   queries           [B dimension], row-major
+///   documents         [M dimension], row-major: positives and hard negatives alike
+///   positives         document numbers, those of query i at positive_offsets[i] .. positive_offsets[i + 1], ascending; a query
+///   positive_offsets  [B + 1]    may have none: it is then left out. Both empty: document i is the positive of query i
+///   query_ids         [B]  what a query asks for and ...
+///   document_ids      [M]  ... what a document shows: equal ids that are not listed as positives are no negatives either
+///                     (accidental hits), the pair is left out of all sums. Both or neither
+///   document_bias     [M]  added to the logits of a document: -log Q(document) corrects for sampling, a class has its own
+///   weights           [B]  of the queries, >= 0; empty means 1 for all
+///   query_mask, document_mask   1 = present, 0 = absent: as good as deleted, pairs of absent positives with them
+///
+/// The matrix of similarities [B M] is never in memory.
+template <Real T>
+struct EmbeddingView {
+  using value_type = T;
+
+  std::size_t dimension = 0;
+  std::span<const T> queries{};
+  std::span<const T> documents{};
+  std::span<const std::uint32_t> positive_offsets{};
+  std::span<const std::uint32_t> positives{};
+  std::span<const std::int64_t> query_ids{};
+  std::span<const std::int64_t> document_ids{};
+  std::span<const T> document_bias{};
+  std::span<const T> weights{};
+  std::span<const std::uint8_t> query_mask{};
+  std::span<const std::uint8_t> document_mask{};
+
+  constexpr std::size_t query_count() const noexcept { return dimension ? queries.size() / dimension : 0; }
+  constexpr std::size_t document_count() const noexcept { return dimension ? documents.size() / dimension : 0; }
+  constexpr T weight(std::size_t i) const noexcept { return weights.empty() ? T(1) : weights[i]; }
+};
+
+/// Where the gradient goes: written over, not added to. All empty: the value alone, for a third of the price.
+template <Real T>
+struct EmbeddingGradient {
+  std::span<T> queries{};         ///< [B dimension]
+  std::span<T> documents{};       ///< [M dimension]
+
+  constexpr bool wanted() const noexcept { return !queries.empty() || !documents.empty(); }
+};
+
+/// The value of a batch, and the derivative by log(1 / temperature), which costs nothing beside the gradient (0 without one).
+template <Real T>
+struct EmbeddingValue {
+  T value{};
+  double log_scale_gradient = 0;
+  bool valid = false;   ///< false: no query has a positive and a negative; everything is 0
+};
+
+/// Sizes and numbers agree, nothing but the embeddings is NaN or infinite. O(B + M + positives).
+template <Real T>
+Status validate(const EmbeddingView<T>& view) {
+  const std::size_t d = view.dimension, queries = view.query_count(), documents = view.document_count();
+  if (d == 0) return Status::error("rankgrad: the dimension of the embeddings is 0");
+  if (view.queries.size() % d != 0)
+    return Status::error("rankgrad: queries has %zu numbers, which is not a multiple of the dimension %zu", view.queries.size(), d);
+  if (view.documents.size() % d != 0)
+    return Status::error("rankgrad: documents has %zu numbers, which is not a multiple of the dimension %zu",
+                         view.documents.size(), d);
+  if (queries > std::numeric_limits<std::uint32_t>::max() || documents > std::numeric_limits<std::uint32_t>::max())
+    return Status::error("rankgrad: more than 2^32 - 1 queries or documents");
+  if (Status s = detail::check_optional_length("weights", view.weights.size(), queries); !s) return s;
+  if (Status s = detail::check_optional_length("query_mask", view.query_mask.size(), queries); !s) return s;
+  if (Status s = detail::check_optional_length("document_mask", view.document_mask.size(), documents); !s) return s;
+  if (Status s = detail::check_optional_length("document_bias", view.document_bias.size(), documents); !s) return s;
+  if (view.query_ids.empty() != view.document_ids.empty())
+    return Status::error("rankgrad: query_ids and document_ids go together; one of them is empty");
+  if (Status s = detail::check_optional_length("query_ids", view.query_ids.size(), queries); !s) return s;
+  if (Status s = detail::check_optional_length("document_ids", view.document_ids.size(), documents); !s) return s;
+  constexpr T limit = std::numeric_limits<T>::max();
+  if (Status s = detail::check_values<T>("weights", view.weights, view.query_mask, T(0), limit); !s) return s;
+  if (Status s = detail::check_values<T>("document_bias", view.document_bias, view.document_mask, -limit, limit); !s) return s;
+  if (view.positive_offsets.empty()) {
+    if (!view.positives.empty()) return Status::error("rankgrad: positives without positive_offsets");
+    if (documents >= queries) return {};
+    return Status::error("rankgrad: %zu documents for %zu queries; without positives, document i is that of query i", documents,
+                         queries);
+  }
+  if (Status s = detail::check_length("positive_offsets", view.positive_offsets.size(), queries + 1); !s) return s;
+  if (Status s = detail::check_offsets("positive_offsets", view.positive_offsets, view.positives.size(), "positives"); !s) return s;
+  for (std::size_t i = 0; i < queries; ++i)
+    for (std::uint32_t k = view.positive_offsets[i]; k < view.positive_offsets[i + 1]; ++k) {
+      if (view.positives[k] >= documents)
+        return Status::error("rankgrad: positives[%u] is %u; there are %zu documents", k, view.positives[k], documents);
+      if (k > view.positive_offsets[i] && view.positives[k] <= view.positives[k - 1])
+        return Status::error("rankgrad: positives[%u] is %u after %u; the documents of a query must ascend", k,
+                             view.positives[k], view.positives[k - 1]);
+    }
+  return {};
+}
+
+}  // namespace rankgrad

@@ -1,0 +1,166 @@
+// rankgrad/embedding/in_batch_info_nce.hpp: InfoNCE over all queries and documents of a batch, from their embeddings.
+// SPDX-License-Identifier: MIT
+//
+// Read first: embedding/embedding_view.hpp. How it is computed: embedding/tiles.hpp, embedding/in_batch_softmax.hpp.
+#pragma once
+
+#include <rankgrad/embedding/in_batch_softmax.hpp>
+#include <rankgrad/triplet/similarity_view.hpp>
+
+#include <string_view>
+
+namespace rankgrad::inline RANKGRAD_ABI {
+
+/// Every query finds its documents among all documents of the batch, and every document its queries, by softmaxes.
+///
+///   x_ij  = s_ij / tau + bias_j,   s_ij = q_i . k_j, or their cosine       P_i: positives of query i, C_i: all documents but
+///                                                                          those that are left out, K_i of them
+///   L     = f ( (1/W) sum_i w_i CE_i + (1/W) sum_j b_j CE^T_j )            f = 1/2 for average_directions with both, else 1
+///   CE_i  = (1 - e) M_i + (e / K_i) sum_{j in C_i} l_ij                    l_ij = -log p_ij,  p_i. = softmax over C_i of x_i.
+///   M_i   = mean_{j in P_i} (1 - p_ij)^gamma l_ij                          (Positives::mean)
+///         = (1 - p_i+)^gamma l_i+,  p_i+ = sum_{j in P_i} p_ij             (Positives::together)
+///   CE^T_j  the same along column j; b_j = sum over its queries of w_i / |P_i|;  W: sum of the weights of what counts
+///   dL/ds_ij = (f / (tau W)) [ w_i (B_i p_ij - t_ij) + b_j (the same along the column) ]       t, B: contrastive/info_nce.hpp
+///   dL/dq_i  = sum_j dL/ds_ij k_j,   dL/dk_j = sum_i dL/ds_ij q_i          cosines: of directions, and on by (g - (g . u) u) / |x|
+///   dL/dlog(1/tau) = sum_ij s_ij dL/ds_ij
+///
+/// Shapes      queries [B d], documents [M d]; see EmbeddingView.
+/// Units       nats; nats per unit of embedding.
+/// No signal   a query without a positive, without another document in C_i, or of weight 0 does not count; so do documents.
+/// Cost        2 B M d operations for the value, 6 B M d with gradient (one direction), 8 B M d (both); an exp or two per entry.
+///             Memory: twice the documents, a block of 192 queries by all documents (one direction) or by 3072 (both), and a few
+///             numbers per row and column. Nothing is allocated once warm.
+/// Numerics    any temperature and any lengths, as long as logits are finite: sums are relative to the highest similarity. 1 - p of
+///             a positive is a sum, not a difference. In float, an x of 100 is good to 1e-5 like any sum of d products.
+///             The bits do not depend on the number of threads.
+/// Parameters  temperature tau > 0; direction: rows (queries look for documents; default), columns, both; similarity; positives;
+///             smoothing e in [0, 1); focal_gamma >= 0 with detach_focal as InfoNce; average_directions; normalize: mean, or sum (W = 1).
+///             tiles: how much of the matrix is looked at at once.
+/// Source      van den Oord, Li, Vinyals, arXiv 1807.03748, eq. (4); both directions: Radford et al., arXiv 2103.00020, fig. 3;
+///             without the matrix: Cheng et al., arXiv 2410.17243 (Inf-CL), which keeps float sums without a maximum.
+struct InBatchInfoNce {
+  static constexpr std::string_view name = "in_batch_info_nce";
+
+  double temperature = 0.05;
+  Direction direction = Direction::rows;
+  Similarity similarity = Similarity::dot;
+  Positives positives = Positives::mean;
+  double smoothing = 0;
+  double focal_gamma = 0;
+  bool detach_focal = true;
+  bool average_directions = true;
+  Normalize normalize = Normalize::mean;
+  embedding::TileSizes tiles{};
+
+  Status check() const {
+    if (Status status = check_parameter("InBatchInfoNce.temperature", temperature, 0); !status) return status;
+    if (!(smoothing >= 0 && smoothing < 1))
+      return Status::error("rankgrad: InBatchInfoNce.smoothing is %g; it must be in [0, 1)", smoothing);
+    return check_parameter("InBatchInfoNce.focal_gamma", focal_gamma, 0, true);
+  }
+
+  template <Real T>
+  EmbeddingValue<T> evaluate(const EmbeddingView<T>& view, const EmbeddingGradient<T>& out, Workspace& workspace) const {
+    using namespace embedding;
+    const auto frame = workspace.frame();
+    std::uint8_t* const asks = workspace.take<std::uint8_t>(view.query_count());
+    for (std::size_t i = 0; i < view.query_count(); ++i) asks[i] = has_positive(view, i);
+    const Side<T> queries = side_of<T>(view.queries, view.dimension, {asks, view.query_count()}, similarity, workspace);
+    const Side<T> documents = side_of<T>(view.documents, view.dimension, view.document_mask, similarity, workspace);
+    const Relations pairs = relations_of(view, queries, documents, workspace);
+
+    const bool one_way = direction == Direction::rows;
+    SoftmaxAnchors<T> rows(direction != Direction::columns, queries.n, workspace), columns(!one_way, documents.n, workspace);
+    for (std::size_t i = 0; i < queries.n; ++i) {
+      rows.positives[i] = static_cast<double>(pairs.positives(i));
+      rows.candidates[i] = static_cast<double>(documents.n);
+      rows.weight[i] = static_cast<double>(view.weight(queries.number[i]));
+    }
+    for (std::size_t j = 0; j < columns.n && columns.used; ++j) columns.candidates[j] = static_cast<double>(queries.n);
+    for (std::size_t i = 0; i < queries.n; ++i) {
+      double left_out = 0;
+      pairs.for_same(i, 0, documents.n, [&](std::size_t j) {
+        ++left_out;
+        if (columns.used) --columns.candidates[j];
+      });
+      pairs.for_positives(i, 0, documents.n, [&](std::size_t k) {
+        const std::size_t j = pairs.document[k];
+        const bool same = pairs.is_same(i, static_cast<std::uint32_t>(j));
+        left_out -= same;
+        if (!columns.used) return;
+        columns.candidates[j] += same;
+        ++columns.positives[j];
+        columns.weight[j] += rows.weight[i] / rows.positives[i];
+      });
+      rows.candidates[i] -= left_out;
+    }
+    if (!(scale_weights(rows) | scale_weights(columns))) return {};
+
+    T* bias = nullptr;
+    double bound = queries.longest * documents.longest / temperature;
+    if (!view.document_bias.empty()) {
+      bias = workspace.take<T>(documents.n);
+      double highest = 0;
+      for (std::size_t j = 0; j < documents.n; ++j) {
+        const double b = static_cast<double>(view.document_bias[documents.number[j]]);
+        bias[j] = static_cast<T>(b * temperature);   // in units of similarity
+        highest = std::max(highest, std::abs(b));
+      }
+      bound += highest;
+    }
+    const auto go = [&](auto how, auto bounded) {
+      return run<decltype(how)::value, decltype(bounded)::value>(view, out, queries, documents, pairs, rows, columns, bias, bound,
+                                                                 workspace);
+    };
+    using std::bool_constant;
+    constexpr std::integral_constant<Passes, Passes::rows> by_rows;
+    constexpr std::integral_constant<Passes, Passes::both> by_both;
+    const bool bounded = bound <= InBatchSoftmax<T, Passes::rows, true>::largest_bound;
+    if (one_way) return bounded ? go(by_rows, bool_constant<true>{}) : go(by_rows, bool_constant<false>{});
+    return bounded ? go(by_both, bool_constant<true>{}) : go(by_both, bool_constant<false>{});
+  }
+
+ private:
+  /// Gives the weights the factor in front of the sum; is there any anchor with a signal?
+  template <Real T>
+  bool scale_weights(embedding::SoftmaxAnchors<T>& anchors) const {
+    double total = 0;
+    for (std::size_t a = 0; a < anchors.n; ++a)
+      if (anchors.valid(a)) total += anchors.weight[a];
+    const double shared = direction == Direction::both && average_directions ? 0.5 : 1.0;
+    const double unit = normalize == Normalize::mean ? shared / total : shared;
+    for (std::size_t a = 0; a < anchors.n && total > 0; ++a) anchors.weight[a] *= unit;
+    return total > 0;
+  }
+
+  template <embedding::Passes How, bool Bounded, Real T>
+  EmbeddingValue<T> run(const EmbeddingView<T>& view, const EmbeddingGradient<T>& out, const embedding::Side<T>& queries,
+                        const embedding::Side<T>& documents, const embedding::Relations& pairs,
+                        embedding::SoftmaxAnchors<T>& rows, embedding::SoftmaxAnchors<T>& columns, const T* bias, double bound,
+                        Workspace& workspace) const {
+    using namespace embedding;
+    Tiles<T> matrix(queries, documents, tiles, out.wanted(), workspace);
+    InBatchSoftmax<T, How, Bounded> softmax({1 / temperature, smoothing, focal_gamma, detach_focal, positives == Positives::together},
+                                            pairs, rows, columns, bias, bound, matrix.block(), matrix.chunks(), workspace);
+    for_each_stretch(queries.n, workspace, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i)
+        pairs.for_positives(i, 0, documents.n, [&](std::size_t k) {
+          const std::size_t j = pairs.document[k];
+          const double s = simd::dot(queries.row(i), documents.row(j), view.dimension) * static_cast<double>(queries.factor(i)) *
+                           static_cast<double>(documents.factor(j));
+          softmax.logit[k] = (s + (bias ? static_cast<double>(bias[j]) : 0)) / temperature;
+        });
+    });
+    softmax.open();
+    matrix.run(softmax, out);
+    EmbeddingValue<T> result{static_cast<T>(softmax.value()), 0, true};
+    if (!out.queries.empty()) result.log_scale_gradient = finish_gradient(queries, out.queries.data(), workspace);
+    if (!out.documents.empty()) {
+      const double along = finish_gradient(documents, out.documents.data(), workspace);
+      if (out.queries.empty()) result.log_scale_gradient = along;
+    }
+    return result;
+  }
+};
+
+}  // namespace rankgrad

@@ -1,0 +1,97 @@
+// rankgrad/embedding/relations.hpp: which documents are a query's positives, and which are left out, in present numbers.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <rankgrad/embedding/side.hpp>
+
+namespace rankgrad::inline RANKGRAD_ABI::embedding {
+
+/// Pairs of present queries and documents. Positives of query i are numbered offset[i] .. offset[i + 1] - 1, documents ascending.
+/// Documents with the id of query i are members[same_begin[i] .. same_end[i]), ascending, positives among them.
+struct Relations {
+  std::size_t queries = 0, documents = 0;
+  std::uint32_t *offset = nullptr, *document = nullptr;
+  std::uint32_t *members = nullptr, *same_begin = nullptr, *same_end = nullptr;   ///< null without ids
+
+  std::size_t pairs() const { return offset[queries]; }
+  std::size_t positives(std::size_t i) const { return offset[i + 1] - offset[i]; }
+
+  /// body(number of the pair) for the positives of query i among the documents first .. first + n - 1.
+  template <class Body>
+  void for_positives(std::size_t i, std::size_t first, std::size_t n, const Body& body) const {
+    const std::uint32_t* const end = document + offset[i + 1];
+    const std::uint32_t* k = document + offset[i];
+    if (end - k > 8) k = std::lower_bound(k, end, static_cast<std::uint32_t>(first));
+    for (; k < end && *k < first + n; ++k)
+      if (*k >= first) body(static_cast<std::size_t>(k - document));
+  }
+  /// body(document) for all those with the id of query i, likewise.
+  template <class Body>
+  void for_same(std::size_t i, std::size_t first, std::size_t n, const Body& body) const {
+    if (!members) return;
+    const std::uint32_t* const end = members + same_end[i];
+    const std::uint32_t* j = std::lower_bound<const std::uint32_t*>(members + same_begin[i], end, static_cast<std::uint32_t>(first));
+    for (; j < end && *j < first + n; ++j) body(static_cast<std::size_t>(*j));
+  }
+  bool is_same(std::size_t i, std::uint32_t j) const {
+    bool found = false;
+    for_same(i, j, 1, [&](std::size_t) { found = true; });
+    return found;
+  }
+};
+
+/// Is query i there, and a positive of it?
+template <Real T>
+bool has_positive(const EmbeddingView<T>& view, std::size_t i) {
+  if (!view.query_mask.empty() && !view.query_mask[i]) return false;
+  const auto there = [&](std::size_t j) { return view.document_mask.empty() || view.document_mask[j]; };
+  if (view.positive_offsets.empty()) return there(i);
+  for (std::size_t k = view.positive_offsets[i]; k < view.positive_offsets[i + 1]; ++k)
+    if (there(view.positives[k])) return true;
+  return false;
+}
+
+template <Real T>
+Relations relations_of(const EmbeddingView<T>& view, const Side<T>& queries, const Side<T>& documents, Workspace& workspace) {
+  constexpr std::uint32_t absent = std::numeric_limits<std::uint32_t>::max();
+  Relations all;
+  all.queries = queries.n;
+  all.documents = documents.n;
+  std::uint32_t* const present = workspace.take<std::uint32_t>(view.document_count(), absent);
+  for (std::size_t j = 0; j < documents.n; ++j) present[documents.number[j]] = static_cast<std::uint32_t>(j);
+  const bool diagonal = view.positive_offsets.empty();
+  all.offset = workspace.take<std::uint32_t>(queries.n + 1);
+  all.document = workspace.take<std::uint32_t>(diagonal ? queries.n : view.positives.size());
+  std::uint32_t pairs = 0;
+  for (std::size_t i = 0; i < queries.n; ++i) {
+    const std::uint32_t q = queries.number[i];
+    all.offset[i] = pairs;
+    if (diagonal) {
+      all.document[pairs++] = present[q];   // it is there: has_positive()
+      continue;
+    }
+    for (std::size_t k = view.positive_offsets[q]; k < view.positive_offsets[q + 1]; ++k)
+      if (const std::uint32_t j = present[view.positives[k]]; j != absent) all.document[pairs++] = j;
+  }
+  all.offset[queries.n] = pairs;
+  if (view.query_ids.empty()) return all;
+
+  all.members = workspace.take<std::uint32_t>(documents.n);
+  all.same_begin = workspace.take<std::uint32_t>(queries.n);
+  all.same_end = workspace.take<std::uint32_t>(queries.n);
+  const auto id = [&](std::uint32_t j) { return view.document_ids[documents.number[j]]; };
+  for (std::size_t j = 0; j < documents.n; ++j) all.members[j] = static_cast<std::uint32_t>(j);
+  std::sort(all.members, all.members + documents.n,
+            [&](std::uint32_t a, std::uint32_t b) { return id(a) != id(b) ? id(a) < id(b) : a < b; });
+  for (std::size_t i = 0; i < queries.n; ++i) {
+    const std::int64_t wanted = view.query_ids[queries.number[i]];
+    const auto* const begin = std::partition_point(all.members, all.members + documents.n, [&](auto j) { return id(j) < wanted; });
+    const auto* const end = std::partition_point(begin, static_cast<const std::uint32_t*>(all.members) + documents.n,
+                                                 [&](auto j) { return id(j) == wanted; });
+    all.same_begin[i] = static_cast<std::uint32_t>(begin - all.members);
+    all.same_end[i] = static_cast<std::uint32_t>(end - all.members);
+  }
+  return all;
+}
+
+}  // namespace rankgrad::embedding
