@@ -37,8 +37,6 @@
 #include <rankgrad/curriculum/curriculum.hpp>
 #include <rankgrad/curriculum/difficulty.hpp>
 #include <rankgrad/curriculum/schedule.hpp>
-#include <rankgrad/embedding/embedding_evaluator.hpp>
-#include <rankgrad/embedding/in_batch_info_nce.hpp>
 
 // Plackett-Luce: likelihoods, sampling, gradients of expected metrics.
 #include <rankgrad/plackett_luce/exact_ties.hpp>
@@ -95,6 +93,10 @@
 #include <rankgrad/contrastive/soft_label.hpp>
 #include <rankgrad/contrastive/symmetric_info_nce.hpp>
 #include <rankgrad/contrastive/weight_direction.hpp>
+
+// From embeddings, all queries against all documents of a batch; the matrix of similarities is never in memory.
+#include <rankgrad/embedding/embedding_evaluator.hpp>
+#include <rankgrad/embedding/in_batch_info_nce.hpp>
 #include <rankgrad/local_features/mutual_nearest.hpp>
 #include <rankgrad/local_features/pooling.hpp>
 #include <rankgrad/local_features/pseudo_correspondence.hpp>

@@ -247,8 +247,8 @@ class InBatchSoftmax {
   /// Values and slopes of the anchors first .. last - 1, whose positives are those of the queries begin .. end - 1.
   void settle(SoftmaxAnchors<T>& anchors, std::size_t begin, std::size_t end, std::size_t first, std::size_t last) {
     if (!anchors.used) return;
-    const auto& [scale, e, gamma, detach, together] = settings_;
-    const double kept = 1 - e;
+    const double scale = settings_.scale, e = settings_.smoothing, gamma = settings_.focal_gamma, kept = 1 - e;
+    const bool detach = settings_.detach_focal, together = settings_.together;
     const auto multiple = [&](std::size_t a) { return !together && gamma > 0 && anchors.positives[a] > 1; };
     const auto focal_of = [&](std::size_t k, std::size_t a, double l) {
       const double own = l + (anchors.positive_lse(a) - logit[k]);
