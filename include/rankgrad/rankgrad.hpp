@@ -93,14 +93,14 @@
 #include <rankgrad/contrastive/soft_label.hpp>
 #include <rankgrad/contrastive/symmetric_info_nce.hpp>
 #include <rankgrad/contrastive/weight_direction.hpp>
-
-// From embeddings, all queries against all documents of a batch; the matrix of similarities is never in memory.
-#include <rankgrad/embedding/embedding_evaluator.hpp>
-#include <rankgrad/embedding/in_batch_info_nce.hpp>
 #include <rankgrad/local_features/mutual_nearest.hpp>
 #include <rankgrad/local_features/pooling.hpp>
 #include <rankgrad/local_features/pseudo_correspondence.hpp>
 #include <rankgrad/local_features/spatial_alignment.hpp>
+
+// From embeddings, all queries against all documents of a batch; the matrix of similarities is never in memory.
+#include <rankgrad/embedding/embedding_evaluator.hpp>
+#include <rankgrad/embedding/in_batch_info_nce.hpp>
 
 // Weights from losses; risks; coupled propensities; learned weights.
 #include <rankgrad/reweighting/coupled_propensity.hpp>

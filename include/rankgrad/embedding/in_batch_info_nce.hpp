@@ -94,7 +94,8 @@ struct InBatchInfoNce {
       });
       rows.candidates[i] -= left_out;
     }
-    if (!(scale_weights(rows) | scale_weights(columns))) return {};
+    const bool by_row = scale_weights(rows), by_column = scale_weights(columns);
+    if (!by_row && !by_column) return {};
 
     T* bias = nullptr;
     double bound = queries.longest * documents.longest / temperature;
