@@ -54,7 +54,7 @@ struct SoftmaxAnchors {
   double positive_lse(std::size_t a) const { return positive_top[a] + std::log(positive_sum[a]); }
   /// z
   double gap(std::size_t a, double scale) const {
-    if (!(sum[a] > 0)) return -std::numeric_limits<double>::infinity();
+    if (sum[a] == 0) return -std::numeric_limits<double>::infinity();   // NaN is not nothing
     return scale * static_cast<double>(top[a]) + std::log(sum[a]) - positive_lse(a);
   }
 };
@@ -279,7 +279,7 @@ class InBatchSoftmax {
       value_ += weight * main;
       anchors.slope[a] = kept * anchors.focus[a] + e;
       anchors.level[a] = static_cast<T>(scale * weight * e / anchors.candidates[a]);
-      const double share = anchors.sum[a] > 0 ? std::exp(scale * static_cast<double>(anchors.top[a]) - lse) : 0;
+      const double share = anchors.sum[a] == 0 ? 0 : std::exp(scale * static_cast<double>(anchors.top[a]) - lse);
       anchors.factor[a] = static_cast<T>(scale * weight * anchors.slope[a] * share);
     }
     for_pairs(anchors, begin, end, [&](std::size_t k, std::size_t a) {
