@@ -69,8 +69,9 @@ class InBatchSoftmax {
                  const T* bias, double bound, std::size_t block, std::size_t chunks, Workspace& workspace)
       : settings_(settings), pairs_(relations), rows_(rows), columns_(columns), bias_(bias), power_(settings.scale),
         chunks_(chunks) {
-    // Bounded: |x| <= bound; sums of e^{x - shift} neither overflow nor vanish.
-    shift_ = static_cast<T>((bound - headroom) / settings.scale);
+    // Bounded: |x| <= bound; neither sums of e^{x - shift} nor what they are divided by overflow or vanish. A shift that is 0
+    // is rounded nowhere.
+    shift_ = static_cast<T>(std::max(0.0, bound - headroom) / settings.scale);
     logit = workspace.take<double>(relations.pairs());
     slope_ = workspace.take<T>(relations.pairs(), T(0));
     tops_ = workspace.take<T>(block * chunks);
@@ -78,7 +79,7 @@ class InBatchSoftmax {
     if (settings.smoothing > 0) similarities_ = workspace.take<T>(block * chunks);
   }
 
-  static constexpr double headroom = sizeof(T) == 4 ? 40 : 300;
+  static constexpr double headroom = sizeof(T) == 4 ? 50 : 300;
   static constexpr double largest_bound = sizeof(T) == 4 ? 60 : 450;
 
   double* logit;   ///< [pairs] of the positives, set by the caller before anything else
