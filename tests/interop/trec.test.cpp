@@ -132,6 +132,6 @@ TEST_CASE("a run filled by hand whose parts do not fit is refused before anythin
   refused([](auto& r) { r.documents.pop_back(); }, "the last of run.offsets is 3; there are 2 documents");
   refused([](auto& r) { r.queries.emplace_back("s"); }, "run.offsets has 3 elements where 4 are expected");
   refused([](auto& r) { r.offsets.clear(); }, "run.offsets is empty");
-  refused([](auto& r) { r.offsets = {0, 4, 3}; }, "run.offsets[2] is 3, below the one before it, which is 4");
+  refused([](auto& r) { r.offsets = {0, 4, 3}; }, "run.offsets[2] is 3, below run.offsets[1], which is 4");
   refused([](auto& r) { r.offsets[0] = 1; }, "run.offsets[0] is 1; it must be 0");
 }
