@@ -7,6 +7,7 @@
 #pragma once
 
 #include <rankgrad/core/evaluate.hpp>
+#include <rankgrad/simd/scalar.hpp>
 
 #include <cmath>
 
@@ -162,7 +163,7 @@ struct ComparativeRegularization {
     rest[n - 1] = effect[n - 1];
     double value = 0, sums = 0, squares = 0;   // sum over i <= k of 1 / Z_i and 1 / Z_i^2, times Z_k and Z_k^2
     for (std::size_t k = n - 1; k-- > 0;) {
-      const double apart = rest[k + 1] - effect[k], term = std::max(apart, 0.0) + std::log1p(std::exp(-std::abs(apart)));
+      const double apart = rest[k + 1] - effect[k], term = simd::softplus(apart);
       rest[k] = effect[k] + term;
       value += term;
     }
