@@ -1,4 +1,5 @@
-// rankgrad/rankgrad.hpp: everything but the opt-in headers: exec/threads.hpp, exec/openmp.hpp, embedding/*, interop/*.
+// rankgrad/rankgrad.hpp: everything but the opt-in headers: distributed/threads.hpp, exec/*, embedding/*,
+// interop/*.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -145,6 +146,9 @@
 #include <rankgrad/scoring/natural_logic.hpp>
 #include <rankgrad/scoring/sliding_windows.hpp>
 #include <rankgrad/scoring/yes_no.hpp>
+
+// Batches that are spread over processes.
+#include <rankgrad/distributed/communicator.hpp>
 
 // Metrics.
 #include <rankgrad/metric/answers.hpp>
