@@ -1,13 +1,10 @@
-#include "distributed/deadline.hpp"
+#include "distributed/checks.hpp"
 #include "support/catch.hpp"
 
 #include <rankgrad/distributed/communicator.hpp>
 #include <rankgrad/distributed/threads.hpp>
 
 #include <atomic>
-#include <cmath>
-#include <limits>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -21,15 +18,19 @@ namespace {
 
 constexpr std::size_t rank_counts[] = {1, 2, 3, 4, 7};
 
-/// Runs f on all ranks and returns what each has thrown, "" for nothing.
+/// What problem(comm) says on each rank, an exception counting as such.
 template <class F>
-std::vector<std::string> errors_of(std::size_t ranks, const F& f) {
-  std::vector<std::string> errors(ranks);
+std::vector<std::string> on_ranks(std::size_t ranks, const F& problem) {
+  std::vector<std::string> found(ranks);
   test::within_seconds(20, [&] {
-    dist::run_ranks(ranks, [&](auto& comm) { errors[comm.rank()] = test::thrown_by([&] { f(comm); }); });
+    dist::run_ranks(ranks, [&](auto& comm) {
+      std::string& own = found[comm.rank()];
+      if (const std::string thrown = test::thrown_by([&] { own = problem(comm); }); !thrown.empty()) own = thrown;
+    });
   });
-  return errors;
+  return found;
 }
+std::vector<std::string> fine(std::size_t ranks) { return std::vector<std::string>(ranks); }
 
 }  // namespace
 
@@ -43,63 +44,34 @@ TEST_CASE("ranks are numbered, and each is there once", "[distributed]") {
   }
 }
 
-TEST_CASE("blocks go round the ring, large and empty ones", "[distributed]") {
+TEST_CASE("blocks go round the ring, large and empty ones, and of any size", "[distributed]") {
   for (const std::size_t ranks : rank_counts)
-    for (const std::size_t length : {0u, 1u, 100000u}) {
-      std::vector<int> right(ranks);
-      test::within_seconds(20, [&] {
-        dist::run_ranks(ranks, [&](auto& comm) {
-          dist::Counting counting(comm);
-          std::vector<double> block(length), next(length);
-          std::iota(block.begin(), block.end(), static_cast<double>(1000 * comm.rank()));
-          for (std::size_t step = 0; step + 1 < ranks; ++step) {
-            counting.exchange(dist::next_rank(comm), std::as_bytes(std::span(block)), dist::previous_rank(comm),
-                              std::as_writable_bytes(std::span(next)));
-            block.swap(next);
-          }
-          const auto came_from = static_cast<double>(1000 * dist::next_rank(comm));
-          right[comm.rank()] = counting.exchanged == (ranks - 1) * length * sizeof(double);
-          for (std::size_t i = 0; i < length; ++i) right[comm.rank()] &= block[i] == came_from + static_cast<double>(i);
-        });
-      });
-      CHECK(right == std::vector<int>(ranks, 1));
-    }
+    for (const std::size_t length : {0u, 1u, 30000u})
+      CHECK(on_ranks(ranks, [&](auto& comm) { return test::ring_problem(comm, length); }) == fine(ranks));
 }
 
 TEST_CASE("sums are made in the order of the ranks: the same bits everywhere", "[distributed]") {
   for (const std::size_t ranks : rank_counts)
-    for (const std::size_t length : {0u, 1u, 5u, 1000u}) {
-      const auto value = [](std::size_t rank, std::size_t i) {   // with digits that an addition loses
-        return std::sin(static_cast<double>(1 + 31 * rank + i)) * std::pow(10.0, static_cast<double>((i + 5 * rank) % 17));
-      };
-      std::vector<std::vector<double>> sums(ranks, std::vector<double>(length)), highest = sums;
-      dist::run_ranks(ranks, [&](auto& comm) {
-        for (std::size_t i = 0; i < length; ++i) sums[comm.rank()][i] = highest[comm.rank()][i] = value(comm.rank(), i);
-        comm.all_reduce_sum(sums[comm.rank()]);
-        comm.all_reduce_max(highest[comm.rank()]);
-      });
-      for (std::size_t i = 0; i < length; ++i) {
-        double sum = value(0, i), most = sum;
-        for (std::size_t r = 1; r < ranks; ++r) sum += value(r, i), most = std::max(most, value(r, i));
-        bool same = true;
-        for (std::size_t r = 0; r < ranks; ++r) same = same && sums[r][i] == sum && highest[r][i] == most;
-        if (!same) FAIL_CHECK("value " << i << " of " << ranks << " ranks");
-      }
-    }
+    for (const std::size_t length : {0u, 1u, 5u, 1000u})
+      CHECK(on_ranks(ranks, [&](auto& comm) { return test::reduce_problem(comm, length); }) == fine(ranks));
 }
 
 TEST_CASE("gathered blocks stand in the order of the ranks", "[distributed]") {
-  for (const std::size_t ranks : rank_counts) {
-    std::vector<int> right(ranks);
-    dist::run_ranks(ranks, [&](auto& comm) {
-      const auto all = dist::gathered(comm, 10 * comm.rank());
-      right[comm.rank()] = all.size() == ranks;
-      for (std::size_t r = 0; r < all.size(); ++r) right[comm.rank()] &= all[r] == 10 * r;
-    });
-    CHECK(right == std::vector<int>(ranks, 1));
-  }
+  for (const std::size_t ranks : rank_counts)
+    CHECK(on_ranks(ranks, [](auto& comm) { return test::gather_problem(comm); }) == fine(ranks));
+}
+
+TEST_CASE("ranks agree, or all raise the same error", "[distributed]") {
+  for (const std::size_t ranks : rank_counts)
+    CHECK(on_ranks(ranks, [](auto& comm) { return test::agree_problem(comm); }) == fine(ranks));
+}
+
+TEST_CASE("one rank alone does the same", "[distributed]") {
   dist::Alone alone;
-  CHECK(dist::gathered(alone, 3.5) == std::vector<double>{3.5});
+  CHECK(test::ring_problem(alone, 5) == "");
+  CHECK(test::reduce_problem(alone, 5) == "");
+  CHECK(test::gather_problem(alone) == "");
+  CHECK(test::agree_problem(alone) == "");
 }
 
 TEST_CASE("a counting communicator counts what is handed over, and nothing for one rank", "[distributed]") {
@@ -122,35 +94,10 @@ TEST_CASE("a counting communicator counts what is handed over, and nothing for o
   CHECK(counting.reduced == 0);
 }
 
-TEST_CASE("ranks agree, or all raise the same error", "[distributed]") {
-  for (const std::size_t ranks : rank_counts) {
-    CHECK(errors_of(ranks, [](auto& comm) {
-      dist::agree(comm, {}, {{"dims", 24u}, {"temperature", 0.1}});
-      dist::agree(comm, {});
-    }) == std::vector<std::string>(ranks));
-    for (std::size_t bad = 0; bad < ranks; ++bad) {
-      const auto input = errors_of(ranks, [&](auto& comm) {
-        const bool fails = comm.rank() >= bad;   // the lowest one is named
-        rg::Status own;
-        if (fails) own = rg::Status::error("rankgrad: labels[%zu] is nan", comm.rank());
-        dist::agree(comm, own, {{"temperature", fails ? std::numeric_limits<double>::quiet_NaN() : 1.0}});
-      });
-      const auto number = [](std::size_t i) { return std::to_string(i); };
-      CHECK(input == std::vector<std::string>(ranks, "rankgrad: rank " + number(bad) + " of " + number(ranks) + ": labels[" +
-                                                         number(bad) + "] is nan"));
-      if (bad == 0) continue;
-      const auto shapes = errors_of(ranks, [&](auto& comm) {
-        dist::agree(comm, {}, {{"rows", 7}, {"dims", comm.rank() == bad ? 32 : 24}});
-      });
-      CHECK(shapes == std::vector<std::string>(ranks, "rankgrad: dims is 24 on rank 0 and 32 on rank " + number(bad) +
-                                                          "; it must be the same on all ranks"));
-    }
-  }
-}
-
 TEST_CASE("a message that is too long is cut, not lost", "[distributed]") {
-  const auto errors = errors_of(2, [](auto& comm) {
+  const auto errors = on_ranks(2, [](auto& comm) {
     dist::agree(comm, comm.rank() == 1 ? rg::Status::error("rankgrad: %s", std::string(500, 'x').c_str()) : rg::Status{});
+    return "";
   });
   CHECK(errors[0] == errors[1]);
   CHECK_THAT(errors[0], contains("rankgrad: rank 1 of 2: xxxxxxxxxx"));
@@ -192,7 +139,9 @@ TEST_CASE("calls that do not fit each other are errors", "[distributed]") {
       });
     });
   };
-  const auto bytes = [](std::vector<double>& values, std::size_t n) { return std::as_writable_bytes(std::span(values).first(n)); };
+  const auto bytes = [](std::vector<double>& values, std::size_t n) {
+    return std::as_writable_bytes(std::span(values).first(n));
+  };
   CHECK_THROWS_WITH(run([](auto& comm, auto& values) { comm.all_reduce_sum(std::span(values).first(comm.rank() == 1 ? 2 : 3)); }),
                     contains("different sizes"));
   CHECK_THROWS_WITH(run([](auto& comm, auto& values) {

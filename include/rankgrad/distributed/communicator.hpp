@@ -28,7 +28,7 @@ namespace rankgrad::inline RANKGRAD_ABI::distributed {
 /// all_reduce_sum(values)        values[i] becomes the sum over the ranks: the same bits on every rank. The same bits again for
 ///                               the same values and ranks.
 /// all_reduce_max(values)        likewise the highest. No value may be NaN.
-/// all_gather(own, all)          all, [P own.size()], becomes the blocks of all ranks in order. For small blocks: counts, messages.
+/// all_gather(own, all)          all, [P own.size()], becomes the blocks of all ranks in order. For small blocks.
 template <class C>
 concept Communicator = requires(C& comm, std::size_t rank, std::span<const std::byte> out, std::span<std::byte> in,
                                 std::span<double> values) {

@@ -36,7 +36,7 @@ class ThreadGroup {
   explicit ThreadGroup(std::size_t ranks) : shown_(ranks) {}
   std::size_t size() const noexcept { return shown_.size(); }
 
-  /// Shows, waits for all, lets `act` read what all have shown, waits again: also where `act` fails, as the others may still read.
+  /// Shows, waits for all, lets `act` read what all have shown, waits again: also where `act` fails, for others still read.
   template <class Act>
   void meet(std::size_t rank, const Shown& own, const Act& act) {
     shown_[rank] = own;
