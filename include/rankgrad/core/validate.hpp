@@ -170,15 +170,21 @@ inline Status check_parameter_between(const char* name, double value, double low
   return Status::error("rankgrad: %s is %g; it must be between %g and %g", name, value, low, high);
 }
 
-/// What the doors call: raises what validate() finds, as far as RANKGRAD_CONTRACTS asks for it.
+/// What is wrong with the input, as far as RANKGRAD_CONTRACTS asks for it.
+template <class L, class View, class... E>
+Status status_at_the_door(const L& loss, const View& view, const E&... executor) {
+  if constexpr (RANKGRAD_CONTRACTS >= 1) {
+    if (Status s = validate_parameters(loss); !s) return s;
+    if (Status s = validate_input(loss, view); !s) return s;
+  }
+  if constexpr (RANKGRAD_CONTRACTS >= 2) return validate(view, executor...);
+  else if constexpr (RANKGRAD_CONTRACTS == 1) return detail::check_sizes(view);
+  else return {};
+}
+/// What the doors call: raises it.
 template <class L, class View, class... E>
 void check_at_the_door(const L& loss, const View& view, const E&... executor) {
-  if constexpr (RANKGRAD_CONTRACTS >= 1) {
-    require(validate_parameters(loss));
-    require(validate_input(loss, view));
-  }
-  if constexpr (RANKGRAD_CONTRACTS >= 2) require(validate(view, executor...));
-  else if constexpr (RANKGRAD_CONTRACTS == 1) require(detail::check_sizes(view));
+  require(status_at_the_door(loss, view, executor...));
 }
 
 }  // namespace rankgrad
