@@ -236,20 +236,10 @@ template <Real T, LossOn<CoupledView<T>> L>
 Contribution<T> evaluate_unmasked(const L& loss, const CoupledView<T>& view, const GradientSink<T>& out, Workspace& workspace) {
   if (view.mask.empty()) return loss.value_and_gradient(view, out, workspace);
   const auto frame = workspace.frame();
-  std::uint32_t* kept = workspace.take<std::uint32_t>(view.size());
+  const Kept kept = kept_by(view.mask, workspace);
   const ListView<T> first = compacted(view.of_relevance(), kept, workspace);
-  const std::size_t n = first.size();
-  T* selection = workspace.take<T>(n);
-  for (std::size_t i = 0; i < n; ++i) selection[i] = view.selection[kept[i]];
-  const GradientSink<T> inner{workspace.take<T>(2 * n, T(0)), out.hess ? workspace.take<T>(2 * n, T(0)) : nullptr, out.scale};
-  const CoupledView<T> present{first.scores, {selection, n}, first.labels, first.weights, {}};
-  const Contribution<T> result = loss.value_and_gradient(present, inner, workspace);
-  for (std::size_t i = 0; i < 2 * n; ++i) {
-    const std::size_t to = i < n ? kept[i] : view.size() + kept[i - n];
-    out.grad[to] += inner.grad[i];
-    if (out.hess) out.hess[to] += inner.hess[i];
-  }
-  return result;
+  const CoupledView<T> present{first.scores, kept.gather(view.selection, workspace), first.labels, first.weights, {}};
+  return evaluate_part(loss, present, kept, out, workspace);
 }
 
 }  // namespace rankgrad
