@@ -156,6 +156,8 @@
 #include <rankgrad/distributed/auc.hpp>
 #include <rankgrad/distributed/communicator.hpp>
 #include <rankgrad/distributed/mann_whitney.hpp>
+#include <rankgrad/distributed/policy.hpp>
+#include <rankgrad/distributed/reweighting.hpp>
 #include <rankgrad/distributed/ring.hpp>
 
 // Metrics.

@@ -187,10 +187,9 @@ template <Communicator C, Real T>
 T value_gradient_and_curvature(C& comm, const MannWhitney& loss, const ListView<T>& own,
                                std::type_identity_t<std::span<T>> gradient, std::type_identity_t<std::span<T>> curvature,
                                T floor, Workspace& workspace, Way way = Way::automatic) {
-  Status status = status_at_the_door(loss, own);
-  if (status) status = rankgrad::detail::check_length("gradient", gradient.size(), own.size());
-  if (status) status = rankgrad::detail::check_optional_length("curvature", curvature.size(), own.size());
-  if (status && !(floor >= T(0))) status = Status::error("rankgrad: the curvature floor is negative");
+  const Status status = first_failure({status_at_the_door(loss, own), check_parameter("the curvature floor", floor, 0, true),
+                                       rankgrad::detail::check_length("gradient", gradient.size(), own.size()),
+                                       rankgrad::detail::check_optional_length("curvature", curvature.size(), own.size())});
   agree(comm, status, {{"MannWhitney.temperature", loss.temperature}, {"MannWhitney.margin", loss.margin},
                        {"MannWhitney.surrogate", static_cast<int>(loss.surrogate)},
                        {"MannWhitney.normalize", static_cast<int>(loss.normalize)}, {"the size of a score", sizeof(T)}});

@@ -5,6 +5,7 @@
 // the scores f of one model and omega = P(selected) from the scores g of another. What is unlabelled may be relevant and unseen.
 #pragma once
 
+#include <rankgrad/core/all_here.hpp>
 #include <rankgrad/core/check_offsets.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/pairwise/pairwise_softmax.hpp>
@@ -225,18 +226,19 @@ struct CoupledPropensity {
 
 /// Self-normalisation: multiplies the weights of the positives of a batch so that their mean is 1, which lowers the variance
 /// of inverse propensities at the price of a little bias (SNIPS: Swaminathan, Joachims, NIPS 2015). Weights of absent items are
-/// neither read nor written. Returns the factor; 1 where nothing is positive.
-template <Real T>
+/// neither read nor written. Returns the factor; 1 where nothing is positive. `add_up`: core/all_here.hpp.
+template <Real T, class AddUp = AllHere>
 double self_normalise(std::span<const T> labels, std::type_identity_t<std::span<T>> weights,
-                      std::span<const std::uint8_t> mask = {}) {
+                      std::span<const std::uint8_t> mask = {}, const AddUp& add_up = {}) {
   RANKGRAD_EXPECTS(labels.size() == weights.size(), "labels and weights differ in size");
   RANKGRAD_EXPECTS(mask.empty() || mask.size() == labels.size(), "mask and labels differ in size");
   const auto counts = [&](std::size_t i) { return (mask.empty() || mask[i]) && labels[i] > T(0); };
-  double sum = 0, count = 0;
+  double sums[2] = {0, 0};   // of weights; count
   for (std::size_t i = 0; i < labels.size(); ++i)
-    if (counts(i)) sum += static_cast<double>(weights[i]), count += 1;
-  if (!(sum > 0)) return 1;
-  const double factor = count / sum;
+    if (counts(i)) sums[0] += static_cast<double>(weights[i]), sums[1] += 1;
+  add_up(std::span<double>(sums));
+  if (!(sums[0] > 0)) return 1;
+  const double factor = sums[1] / sums[0];
   for (std::size_t i = 0; i < labels.size(); ++i)
     if (counts(i)) weights[i] = static_cast<T>(static_cast<double>(weights[i]) * factor);
   return factor;
