@@ -128,7 +128,8 @@ class Tiles {
         for_each_tile(n, see, nothing);
         objective.close_rows(row_, n);
         if (!gradient_) return;
-        if constexpr (requires { objective.active(std::size_t{}); }) n = compact(objective, entries, n);
+        if constexpr (requires { objective.active(std::size_t{}); })
+          if ((n = compact(objective, entries, n)) == 0) return;
         pack_features(queries_, row_, 0, n, rows_, own_features_);
         for_each_tile(n, [&](const Tile<T>& tile, std::size_t slot) {
           objective.derive(tile);
