@@ -3,7 +3,7 @@
 #pragma once
 
 #include <rankgrad/pairwise/near_linear/moments.hpp>
-#include <rankgrad/pairwise/range_by_pieces.hpp>
+#include <rankgrad/simd/range_by_pieces.hpp>
 #include <rankgrad/simd/sorting.hpp>
 
 #include <optional>
@@ -24,7 +24,7 @@ template <Real T>
 std::optional<Placement<T>> place_on_grid(const T* scores, std::size_t n, double sigma, Workspace& workspace) {
   const Scaling<T> scaling(sigma);
   if (n == 0 || !scaling.usable()) return {};
-  const simd::Range<T> range = range_by_pieces(scores, n, workspace);
+  const simd::Range<T> range = simd::range_by_pieces(scores, n, workspace);
   Grid<T> grid{scaling, Terms::exact, T(0), {}};
   if (!range.finite || !scaling.terms_for(std::max(-range.low, range.high), grid.terms)) return {};
   const T ends[2] = {range.low, range.high};
