@@ -31,7 +31,7 @@ PooledRange<T> pooled_range(C& comm, const ListView<T>& own, Workspace& workspac
   constexpr double none = -std::numeric_limits<double>::max();
   double most[4] = {none, none, 0, static_cast<double>(own.size())};   // minus the lowest; the highest; is any not finite?
   if (own.size() > 0) {
-    const simd::Range<T> range = pairwise::range_by_pieces(own.scores.data(), own.size(), workspace);
+    const simd::Range<T> range = simd::range_by_pieces(own.scores.data(), own.size(), workspace);
     if (!range.finite) most[2] = 1;
     else most[0] = -static_cast<double>(range.low), most[1] = static_cast<double>(range.high);
   }

@@ -7,6 +7,7 @@
 
 #include <rankgrad/core/all_here.hpp>
 #include <rankgrad/core/check_offsets.hpp>
+#include <rankgrad/core/mask.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/pairwise/pairwise_softmax.hpp>
 
