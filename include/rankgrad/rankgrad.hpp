@@ -1,5 +1,5 @@
-// rankgrad/rankgrad.hpp: everything but the opt-in headers: exec/threads.hpp, exec/openmp.hpp, interop/*, and what needs
-// Eigen (embedding/low_rank_sparse_head.hpp).
+// rankgrad/rankgrad.hpp: everything but the opt-in headers: distributed/threads.hpp, exec/threads.hpp, exec/openmp.hpp,
+// interop/*, and what needs Eigen (embedding/low_rank_sparse_head.hpp).
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -150,6 +150,9 @@
 #include <rankgrad/scoring/natural_logic.hpp>
 #include <rankgrad/scoring/sliding_windows.hpp>
 #include <rankgrad/scoring/yes_no.hpp>
+
+// Batches that are spread over processes.
+#include <rankgrad/distributed/communicator.hpp>
 
 // Metrics.
 #include <rankgrad/metric/answers.hpp>
