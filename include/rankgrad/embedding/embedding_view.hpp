@@ -85,7 +85,7 @@ Status validate(const EmbeddingView<T>& view) {
   if (Status s = detail::check_optional_length("query_mask", view.query_mask.size(), queries); !s) return s;
   if (Status s = detail::check_optional_length("document_mask", view.document_mask.size(), documents); !s) return s;
   if (Status s = detail::check_optional_length("document_bias", view.document_bias.size(), documents); !s) return s;
-  if (view.query_ids.empty() != view.document_ids.empty())
+  if (queries && documents && view.query_ids.empty() != view.document_ids.empty())
     return Status::error("rankgrad: query_ids and document_ids go together; one of them is empty");
   if (Status s = detail::check_optional_length("query_ids", view.query_ids.size(), queries); !s) return s;
   if (Status s = detail::check_optional_length("document_ids", view.document_ids.size(), documents); !s) return s;
