@@ -26,10 +26,12 @@ class Team {
  public:
   template <class E>
   Team(const E& executor, std::span<Workspace> scratch) noexcept
-      : executor_(&executor), scratch_(scratch), run_([](const Team& team, std::size_t pieces, Call call, const void* task) {
+      : executor_(&executor), workers_(executor.workers()), scratch_(scratch), run_([](const Team& team, std::size_t pieces, Call call, const void* task) {
           (*static_cast<const E*>(team.executor_))(
               pieces, [&](std::size_t piece, std::size_t worker) { call(task, piece, team.scratch_[worker]); });
         }) {}
+
+  std::size_t workers() const noexcept { return workers_; }
 
   template <class Task>
   void operator()(std::size_t pieces, const Task& task) const {
@@ -40,6 +42,7 @@ class Team {
  private:
   using Call = void (*)(const void* task, std::size_t piece, Workspace& workspace);
   const void* executor_;
+  std::size_t workers_;
   std::span<Workspace> scratch_;
   void (*run_)(const Team&, std::size_t, Call, const void*);
 };

@@ -70,15 +70,18 @@ Side<T> side_of(std::span<const T> data, std::size_t dimension, std::span<const 
 template <Real T>
 void pack_transposed(const Side<T>& side, const std::uint32_t* rows, std::size_t n, std::size_t unit, T* to) {
   const std::size_t d = side.dimension;
+  constexpr std::size_t few = 64;   // features at a time: what is written to stays in the first cache
   for (std::size_t first = 0; first < n; first += unit, to += d * unit)
-    for (std::size_t c = 0; c < unit; ++c) {
-      if (first + c >= n) {
-        for (std::size_t k = 0; k < d; ++k) to[k * unit + c] = T(0);
-        continue;
+    for (std::size_t begin = 0; begin < d; begin += few)
+      for (std::size_t c = 0; c < unit; ++c) {
+        const std::size_t end = std::min(d, begin + few);
+        if (first + c >= n) {
+          for (std::size_t k = begin; k < end; ++k) to[k * unit + c] = T(0);
+          continue;
+        }
+        const T *const from = side.row(rows[first + c]), factor = side.factor(rows[first + c]);
+        for (std::size_t k = begin; k < end; ++k) to[k * unit + c] = from[k] * factor;
       }
-      const T *const from = side.row(rows[first + c]), factor = side.factor(rows[first + c]);
-      for (std::size_t k = 0; k < d; ++k) to[k * unit + c] = from[k] * factor;
-    }
 }
 
 /// The same rows as panels of features [panel][row][simd::panel]. `total` rows make up a panel, of which these are `first` and

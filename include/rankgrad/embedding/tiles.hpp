@@ -8,7 +8,7 @@
 // What an objective needs before it can tell D decides how the tiles are walked through (Passes). All products share one kernel
 // (simd/product.hpp). Documents are packed once, in both orders; queries block by block. Everything that is shared among workers
 // is cut by the sizes of the batch alone, every number has one owner and a fixed order of additions: the bits are those of one
-// thread.
+// thread. A tile stays in its worker's cache from its product to what it adds to both gradients.
 #pragma once
 
 #include <rankgrad/embedding/side.hpp>
@@ -33,12 +33,18 @@ struct Tile {
   T* operator[](std::size_t r) const { return entries + r * stride; }
 };
 
-/// How much of the matrix is looked at at once. Memory for it: about block_rows * block_columns numbers (Passes::rows: times all
-/// documents instead).
+/// How much of the matrix is looked at at once; 0: chosen by the dimension alone, as was fastest where it was measured (AVX2 and
+/// AVX-512, caches of 32 to 48 KiB and of 1 to 2 MiB). Memory: for every worker a tile and what it adds to its queries, rows *
+/// (columns + dimension) numbers; for Passes::rows the tiles of some rows by all documents.
 struct TileSizes {
-  std::size_t rows = 192;             ///< of a block of queries
-  std::size_t chunk = 384;            ///< documents of a tile
-  std::size_t chunks_at_once = 8;     ///< tiles whose derivatives wait for the gradient of the queries
+  std::size_t rows = 0;               ///< queries of a tile
+  std::size_t columns = 0;            ///< documents of a tile
+  std::size_t tiles_at_once = 8;      ///< that workers compute side by side; one thread takes one
+
+  constexpr TileSizes of(std::size_t dimension) const {
+    const bool narrow = dimension <= 256;
+    return {rows ? rows : narrow ? 192 : 384, columns ? columns : narrow ? 384 : 192, tiles_at_once ? tiles_at_once : 1};
+  }
 };
 
 template <Real T>
@@ -48,9 +54,10 @@ class Tiles {
  public:
   Tiles(const Side<T>& queries, const Side<T>& documents, const TileSizes& sizes, bool gradient, Workspace& workspace)
       : queries_(queries), documents_(documents), workspace_(workspace), d_(queries.dimension), gradient_(gradient) {
-    rows_ = simd::round_up(std::min(std::max<std::size_t>(sizes.rows, 1), queries.n), strip);
-    chunk_ = simd::round_up(std::max<std::size_t>(sizes.chunk, 1), 96);   // whole panels and whole strips, whatever their size
-    at_once_ = std::max<std::size_t>(sizes.chunks_at_once, 1);
+    const TileSizes chosen = sizes.of(d_);
+    rows_ = simd::round_up(std::min(chosen.rows, queries.n), strip);
+    chunk_ = simd::round_up(chosen.columns, 96);   // whole panels and whole strips, whatever their size
+    at_once_ = chosen.tiles_at_once;
     by_column_ = workspace.take<T>(simd::round_up(documents.n, unit) * d_);
     if (gradient) by_feature_ = workspace.take<T>(documents.n * simd::round_up(d_, unit));
     for_each_piece(chunks(), workspace, [&](std::size_t c, Workspace&) {
@@ -77,10 +84,12 @@ class Tiles {
   void run(Objective& objective, const EmbeddingGradient<T>& out) {
     const auto frame = workspace_.frame();
     const std::size_t all = chunks();
-    const std::size_t wide = Objective::passes == Passes::rows && gradient_ ? all : std::min(all, at_once_);
-    // Not a multiple of 4096 bytes, or the rows of a tile would share few places of the cache.
-    stride_ = simd::round_up(wide * chunk_, unit) + 64 / sizeof(T);
-    T* const entries = workspace_.take<T>(rows_ * stride_, T(0));
+    // As many as the workers can share: not a matter of bits, but one worker has the cache to itself.
+    const bool alone = !workspace_.team() || workspace_.team()->workers() == 1;
+    const std::size_t group = alone ? 1 : std::min(all, at_once_);
+    const std::size_t wide = Objective::passes == Passes::rows && gradient_ ? all : group;
+    T* const entries = workspace_.take<T>(wide * rows_ * stride(), T(0));
+    T* const parts = gradient_ ? workspace_.take<T>(group * rows_ * padded()) : nullptr;
     const auto for_each_block = [&](const auto& body) {
       for (std::size_t first = 0; first < queries_.n; first += rows_) {
         const std::size_t n = std::min(rows_, queries_.n - first);
@@ -89,45 +98,44 @@ class Tiles {
         body(n);
       }
     };
-    /// task(tile) for the tiles first .. last - 1 of the block, side by side in `entries`.
-    const auto for_each_tile = [&](std::size_t n, std::size_t first, std::size_t last, const auto& task) {
-      for_each_piece(last - first, workspace_, [&](std::size_t c, Workspace&) {
-        const auto [column, columns] = range(first + c);
-        task(Tile<T>{row_, n, column, columns, first + c, entries + c * chunk_, stride_});
-      });
+    /// task(tile) for all tiles of the block, `group` at a time, and done(tiles of the group) after each group.
+    const auto for_each_tile = [&](std::size_t n, const auto& task, const auto& done) {
+      for (std::size_t first = 0; first < all; first += group) {
+        const std::size_t tiles = std::min(group, all - first);
+        for_each_piece(tiles, workspace_, [&](std::size_t c, Workspace&) {
+          const auto [column, columns] = range(first + c);
+          const std::size_t place = wide == all ? first + c : c;
+          task(Tile<T>{row_, n, column, columns, first + c, entries + place * rows_ * stride(), stride()}, c);
+        });
+        done(tiles);
+      }
     };
-    const auto for_each_group = [&](const auto& body) {
-      for (std::size_t first = 0; first < all; first += wide) body(first, std::min(all, first + wide));
+    const auto see = [&](const Tile<T>& tile, std::size_t) {
+      multiply(tile);
+      objective.see(tile);
+    };
+    const auto nothing = [](std::size_t) {};
+    const auto add_gradients = [&](const Tile<T>& tile, std::size_t slot) {
+      add_documents(tile, out.documents.data());
+      if (!out.queries.empty()) multiply_back(tile, parts + slot * rows_ * padded());
     };
 
     if constexpr (Objective::passes == Passes::rows) {
       for_each_block([&](std::size_t n) {
-        for_each_group([&](std::size_t first, std::size_t last) {
-          for_each_tile(n, first, last, [&](const Tile<T>& tile) {
-            multiply(tile);
-            objective.see(tile);
-          });
-        });
+        for_each_tile(n, see, nothing);
         objective.close_rows(row_, n);
         if (!gradient_) return;
         if constexpr (requires { objective.active(std::size_t{}); }) n = compact(objective, entries, n);
         pack_features(queries_, row_, 0, n, rows_, own_features_);
-        for_each_tile(n, 0, all, [&](const Tile<T>& tile) {
+        for_each_tile(n, [&](const Tile<T>& tile, std::size_t slot) {
           objective.derive(tile);
-          add_documents(tile, out.documents.data());
-        });
-        add_queries(n, 0, all, entries, out.queries.data());
+          add_gradients(tile, slot);
+        }, [&](std::size_t tiles) { add_queries(n, parts, tiles, out.queries.data()); });
       });
-      return;
     } else {
       if constexpr (Objective::passes == Passes::both) {
         for_each_block([&](std::size_t n) {
-          for_each_group([&](std::size_t first, std::size_t last) {
-            for_each_tile(n, first, last, [&](const Tile<T>& tile) {
-              multiply(tile);
-              objective.see(tile);
-            });
-          });
+          for_each_tile(n, see, nothing);
           objective.close_rows(row_, n);
         });
         objective.close();
@@ -135,19 +143,20 @@ class Tiles {
       }
       for_each_block([&](std::size_t n) {
         if (gradient_) pack_features(queries_, row_, 0, n, rows_, own_features_);
-        for_each_group([&](std::size_t first, std::size_t last) {
-          for_each_tile(n, first, last, [&](const Tile<T>& tile) {
-            multiply(tile);
-            objective.derive(tile);
-            if (gradient_) add_documents(tile, out.documents.data());
-          });
-          if (gradient_) add_queries(n, first, last, entries, out.queries.data());
-        });
+        for_each_tile(n, [&](const Tile<T>& tile, std::size_t slot) {
+          multiply(tile);
+          objective.derive(tile);
+          if (gradient_) add_gradients(tile, slot);
+        }, [&](std::size_t tiles) { if (gradient_) add_queries(n, parts, tiles, out.queries.data()); });
       });
     }
   }
 
  private:
+  // Distances of rows: no multiple of 4096 bytes, or they would share few places of the cache; and a tile stands in few pages.
+  std::size_t stride() const { return chunk_ + 64 / sizeof(T); }
+  std::size_t padded() const { return simd::round_up(d_, unit) + 64 / sizeof(T); }
+
   struct Range {
     std::size_t first, n;
   };
@@ -168,70 +177,75 @@ class Tiles {
     in_stretches(d_, [&](std::size_t k, std::size_t steps, bool first) {
       for (std::size_t j = 0; j < tile.columns; j += unit) {
         const T* const b = by_column_ + (tile.column + j) * d_ + k * unit;
-        for (std::size_t i = 0; i < tile.rows; i += strip) block(by_row_ + i * d_ + k * strip, steps, b, tile[i] + j, tile.stride, first);
+        for (std::size_t i = 0; i < tile.rows; i += strip) 
+          block<true>(by_row_ + i * d_ + k * strip, 1, steps, b, tile[i] + j, tile.stride, first);
       }
     });
   }
 
-  RANKGRAD_NOINLINE static void block(const T* a, std::size_t steps, const T* b, T* to, std::size_t stride, bool first) {
+  /// A block of a product, stored, or added to what stands there. Packed: a is [step][strip], else rows at a distance.
+  template <bool Packed>
+  RANKGRAD_NOINLINE static void block(const T* a, std::size_t a_row, std::size_t steps, const T* b, T* to, std::size_t stride,
+                                      bool first) {
     using namespace simd;
+    const std::size_t row = Packed ? 1 : a_row, step = Packed ? strip : 1;
     if (first)
-      block_product<T>(steps, a, 1, strip, b, [=](std::size_t r, std::size_t c, Pack<T> v) RANKGRAD_INLINE {
+      block_product<T>(steps, a, row, step, b, [=](std::size_t r, std::size_t c, Pack<T> v) RANKGRAD_INLINE {
         store(to + r * stride + c * lanes<T>, v);
       });
     else
-      block_product<T>(steps, a, 1, strip, b, [=](std::size_t r, std::size_t c, Pack<T> v) RANKGRAD_INLINE {
+      block_product<T>(steps, a, row, step, b, [=](std::size_t r, std::size_t c, Pack<T> v) RANKGRAD_INLINE {
         accumulate(to + r * stride + c * lanes<T>, v);
       });
   }
 
-  /// Adds a block of a product to rows of a user's gradient, of which some may be missing: `rows` rows, `width` features.
-  /// row(r): where row r begins.
-  template <bool Transposed, class Row>
-  RANKGRAD_NOINLINE static void block_to_rows(const T* a, std::size_t stride, std::size_t steps, const T* b, std::size_t rows,
-                                              std::size_t width, const Row& row) {
-    using namespace simd;
-    T* to[strip];
-    for (std::size_t r = 0; r < rows; ++r) to[r] = row(r);
-    const bool whole = width == unit;
-    const auto sink = [&](std::size_t r, std::size_t c, Pack<T> v) RANKGRAD_INLINE {
-      if (r >= rows) return;
-      T* const at = to[r] + c * lanes<T>;
-      if (whole) accumulate(at, v);
-      else if (width > c * lanes<T>) store_up_to(at, width - c * lanes<T>, load_up_to(at, width - c * lanes<T>, T(0)) + v);
-    };
-    if constexpr (Transposed) block_product<T>(steps, a, 1, stride, b, sink);
-    else block_product<T>(steps, a, stride, 1, b, sink);
-  }
-
-  /// dK += D^T Q for the documents of a tile.
+  /// dK += D^T Q for the documents of a tile, into the user's rows: some of a block may be missing, and some of a panel.
   void add_documents(const Tile<T>& tile, T* gradient) const {
     if (!gradient) return;
     for (std::size_t f = 0; f < d_; f += unit)
       in_stretches(tile.rows, [&](std::size_t k, std::size_t steps, bool) {
         const T* const b = own_features_ + (f * rows_ + k * unit);
         for (std::size_t j = 0; j < tile.columns; j += strip)
-          block_to_rows<true>(tile[k] + j, tile.stride, steps, b, std::min(strip, tile.columns - j), std::min(unit, d_ - f),
-                              [&](std::size_t r) { return gradient + documents_.number[tile.column + j + r] * d_ + f; });
+          block_to_rows(tile[k] + j, tile.stride, steps, b, gradient, documents_.number + tile.column + j,
+                        std::min(strip, tile.columns - j), f);
       });
   }
+  RANKGRAD_NOINLINE void block_to_rows(const T* a, std::size_t stride, std::size_t steps, const T* b, T* gradient,
+                                       const std::uint32_t* number, std::size_t rows, std::size_t f) const {
+    using namespace simd;
+    T* to[strip] = {};
+    for (std::size_t r = 0; r < rows; ++r) to[r] = gradient + number[r] * d_ + f;
+    const std::size_t width = std::min(unit, d_ - f);
+    block_product<T>(steps, a, 1, stride, b, [&](std::size_t r, std::size_t c, Pack<T> v) RANKGRAD_INLINE {
+      if (r >= rows || c * lanes<T> >= width) return;
+      const std::size_t left = width - c * lanes<T>;
+      T* const at = to[r] + c * lanes<T>;
+      store_up_to(at, left, load_up_to(at, left, T(0)) + v);
+    });
+  }
 
-  /// dQ += D K for the first n rows of the block, from the documents of the chunks first .. last - 1.
-  void add_queries(std::size_t n, std::size_t first, std::size_t last, const T* entries, T* gradient) const {
-    if (!gradient || n == 0) return;
-    const std::size_t column = first * chunk_, columns = std::min(documents_.n, last * chunk_) - column;
-    constexpr std::size_t strips_per_piece = 4;
-    const std::size_t groups = (n + strips_per_piece * strip - 1) / (strips_per_piece * strip);
-    const std::size_t panels = (d_ + unit - 1) / unit;
-    for_each_piece(panels * groups, workspace_, [&](std::size_t piece, Workspace&) {
-      const std::size_t f = piece / groups * unit, begin = piece % groups * strips_per_piece * strip;
-      const std::size_t end = std::min(n, begin + strips_per_piece * strip);
-      in_stretches(columns, [&](std::size_t k, std::size_t steps, bool) {
-        const T* const b = by_feature_ + (f * documents_.n + (column + k) * unit);
-        for (std::size_t i = begin; i < end; i += strip)
-          block_to_rows<false>(entries + i * stride_ + k, stride_, steps, b, std::min(strip, n - i), std::min(unit, d_ - f),
-                               [&](std::size_t r) { return gradient + queries_.number[row_[i + r]] * d_ + f; });
+  /// part = D K for the queries of a tile: [rows][padded()].
+  void multiply_back(const Tile<T>& tile, T* part) const {
+    for (std::size_t f = 0; f < d_; f += unit)
+      in_stretches(tile.columns, [&](std::size_t k, std::size_t steps, bool first) {
+        const T* const b = by_feature_ + (f * documents_.n + (tile.column + k) * unit);
+        for (std::size_t i = 0; i < tile.rows; i += strip)
+          block<false>(tile[i] + k, tile.stride, steps, b, part + i * padded() + f, padded(), first);
       });
+  }
+  /// dQ += the parts of the tiles, one after the other.
+  void add_queries(std::size_t n, const T* parts, std::size_t tiles, T* gradient) const {
+    if (!gradient) return;
+    const std::size_t rows_per_piece = strip * 4;
+    for_each_piece((n + rows_per_piece - 1) / rows_per_piece, workspace_, [&](std::size_t piece, Workspace&) {
+      for (std::size_t i = piece * rows_per_piece; i < std::min(n, (piece + 1) * rows_per_piece); ++i) {
+        T* const to = gradient + queries_.number[row_[i]] * d_;
+        simd::for_each_pack<T>(d_, [&](std::size_t k, auto at) RANKGRAD_INLINE {
+          simd::Pack<T> sum = at.load(to + k, T(0));
+          for (std::size_t c = 0; c < tiles; ++c) sum = sum + at.load(parts + (c * rows_ + i) * padded() + k, T(0));
+          at.store(to + k, sum);
+        });
+      }
     });
   }
 
@@ -241,7 +255,10 @@ class Tiles {
     std::size_t kept = 0;
     for (std::size_t i = 0; i < n; ++i) {
       if (!objective.active(row_[i])) continue;
-      if (kept != i) std::copy_n(entries + i * stride_, documents_.n, entries + kept * stride_);
+      for (std::size_t c = 0; c < chunks() && kept != i; ++c) {
+        T* const tile = entries + c * rows_ * stride();
+        std::copy_n(tile + i * stride(), range(c).n, tile + kept * stride());
+      }
       row_[kept++] = row_[i];
     }
     return kept;
@@ -249,7 +266,7 @@ class Tiles {
 
   const Side<T>&queries_, &documents_;
   Workspace& workspace_;
-  std::size_t d_, rows_, chunk_, at_once_, stride_ = 0;
+  std::size_t d_, rows_, chunk_, at_once_;
   bool gradient_;
   T *by_column_, *by_feature_ = nullptr, *by_row_, *own_features_ = nullptr;
   std::uint32_t* row_;

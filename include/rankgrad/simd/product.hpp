@@ -22,9 +22,9 @@ inline constexpr std::size_t block_rows = 6;
 #endif
 template <class T>
 inline constexpr std::size_t panel = 2 * lanes<T>;
-/// So many steps of a panel and of a block of rows are in the first cache together.
+/// So many steps of a panel, and of a block of rows, come from near caches; and a block of C is left alone for that long.
 template <class T>
-inline constexpr std::size_t product_steps = 1024 / sizeof(T);
+inline constexpr std::size_t product_steps = 1536 / sizeof(T);
 
 constexpr std::size_t round_up(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
 
