@@ -38,7 +38,7 @@ inline std::vector<RingCase> ring_cases() {
   for (const Direction way : {Direction::rows, Direction::columns, Direction::both}) {
     const auto add = [&](const char* name, rankgrad::InBatchInfoNce loss, RingCase rest) {
       loss.direction = way;
-      loss.tiles = {.rows = 48, .chunk = 96, .chunks_at_once = 2};   // several of each
+      loss.tiles = {.rows = 48, .columns = 96, .tiles_at_once = 2};   // several of each
       rest.name = name, rest.loss = loss;
       cases.push_back(rest);
     };
@@ -202,7 +202,7 @@ std::string ring_problem_of(C& comm, const RingCase& settings, const std::vector
   const auto run = [&](bool by_queries, bool by_documents, std::vector<T>& dq, std::vector<T>& dk) {
     dq.assign(by_queries ? nq : 0, T(7)), dk.assign(by_documents ? nk : 0, T(7));
     const auto result = evaluate(counting, settings.loss, own.view, {dq, dk});
-    sent += ring_bytes(settings, parts, by_queries || by_documents, by_documents, r);
+    sent += ring_bytes(settings, parts, (by_queries || by_documents) && expected.valid, by_documents, r);
     if (counting.exchanged != sent) wrong += " sent " + std::to_string(counting.exchanged) + " bytes, not " + std::to_string(sent) + ";";
     return result;
   };

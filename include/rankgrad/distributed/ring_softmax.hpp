@@ -77,12 +77,10 @@ class RingSoftmax {
   /// Each half of an objective for a walk of its own.
   template <class S>
   struct Seeing {
-    static constexpr embedding::Passes passes = embedding::Passes::both;
+    static constexpr embedding::Passes passes = embedding::Passes::sums;
     S& softmax;
     void see(const embedding::Tile<T>& tile) { softmax.see(tile); }
     void close_rows(const std::uint32_t* row, std::size_t n) { softmax.close_rows(row, n); }
-    void close() {}
-    void derive(const embedding::Tile<T>&) const {}
   };
   template <class S>
   struct Deriving {
