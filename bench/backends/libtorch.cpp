@@ -148,6 +148,24 @@ void append_for(std::string_view loss, Methods<Similarities<float>>& methods) {
   if (loss != "triplet/triplet_log_sum_exp") return;
   methods.push_back({"libtorch", triplet, ~std::size_t{0}, Compare::roughly});
 }
+void append_for(std::string_view loss, Methods<Embeddings<float>>& methods) {
+  if (loss.starts_with("threads/") || loss.starts_with("limit/")) return;
+  const bool both = loss.ends_with("_both"), forward = loss.ends_with("_value");
+  methods.push_back({"libtorch", [=](const Embeddings<float>& in, std::span<float> gradient) {
+                       const auto n = static_cast<std::int64_t>(in.rows()), d = static_cast<std::int64_t>(in.dimension);
+                       const Tensor q = view(in.queries, {n, d}).clone().requires_grad_(!forward);
+                       const Tensor k = view(in.documents, {n, d}).clone().requires_grad_(!forward);
+                       const Tensor logits = q.mm(k.t()) / 0.05, own = torch::arange(n);
+                       Tensor value = torch::nn::functional::cross_entropy(logits, own);
+                       if (both) value = (value + torch::nn::functional::cross_entropy(logits.t(), own)) / 2;
+                       if (forward) return static_cast<double>(value.item<float>());
+                       value.backward();
+                       const auto keep = [](const Tensor& t, float* to) { std::copy_n(t.grad().data_ptr<float>(), t.numel(), to); };
+                       keep(q, gradient.data());
+                       keep(k, gradient.data() + in.queries.size());
+                       return static_cast<double>(value.item<float>());
+                     }});
+}
 template <class Input>
 void append_for(std::string_view, Methods<Input>&) {}   // in float only
 
@@ -165,5 +183,6 @@ template void append(std::string_view, Methods<Comparisons<float>>&);
 template void append(std::string_view, Methods<Comparisons<double>>&);
 template void append(std::string_view, Methods<Similarities<float>>&);
 template void append(std::string_view, Methods<Similarities<double>>&);
+template void append(std::string_view, Methods<Embeddings<float>>&);
 
 }  // namespace bench::libtorch

@@ -39,6 +39,7 @@ class Bars {
     near_linear();
     smooth_ranks();
     sorted();
+    embeddings();
     peers();
     builds();
   }
@@ -138,6 +139,28 @@ class Bars {
     const Number sort = own("sort/by_score/float", "100000");
     at_most("hinge pairs, n = 1e5, times keys and sort", 1.5, own("auc/mann_whitney_hinge/float", "100000") / sort);
     at_most("squared hinge pairs, n = 1e5, times keys and sort", 1.7, own("auc/mann_whitney_squared_hinge/float", "100000") / sort);
+  }
+
+  void embeddings() {
+    Several values, gradients, both, narrow, over_eigen;
+    for (const std::string shape : {"2048x128", "2048x256", "2048x1024", "4096x128", "4096x512"}) {
+      const auto fraction = [&](const std::string& method, const std::string& loss, double products) {
+        const Number limit = problem("limit/product/float", shape).time(method) / problem("embedding/" + loss + "/float", shape).time(method);
+        return limit ? Number(products * *limit) : Number();
+      };
+      for (const auto& [loss, products] : {std::pair{"info_nce_value", 1.0}, {"info_nce", 3.0}, {"info_nce_both", 4.0}}) {
+        (products < 2 ? values : products < 4 ? gradients : both).add(shape, fraction("rankgrad", loss, products));
+        narrow.add(std::string(loss) + "/" + shape, fraction("rankgrad_avx2", loss, products));
+        over_eigen.add(std::string(loss) + "/" + shape, over("eigen", "embedding/" + std::string(loss) + "/float", shape));
+      }
+    }
+    all_at_least("InfoNCE over embeddings, value, fraction of multiply-adds", 0.75, values);
+    all_at_least("InfoNCE over embeddings, with gradient, fraction of multiply-adds", 0.7, gradients);
+    all_at_least("InfoNCE over embeddings, both directions, fraction of multiply-adds", 0.7, both);
+    all_at_least("InfoNCE over embeddings, AVX2, fraction of its multiply-adds", 0.8, narrow);
+    all_at_least("InfoNCE over embeddings, over Eigen with the matrix", 1, over_eigen);
+    at_least("InfoNCE over embeddings, 4096 x 128, over Eigen with the matrix", 1.4, over("eigen", "embedding/info_nce/float", "4096x128"));
+    at_least("InfoNCE over embeddings, 2048 x 256, over libtorch", 3, over("libtorch", "embedding/info_nce/float", "2048x256"));
   }
 
   void peers() {

@@ -82,6 +82,20 @@ struct Similarities {
   double pairs() const { return 0; }
 };
 
+/// As many queries as documents, document i the positive of query i. The gradient: that of the queries, then the documents'.
+template <class T>
+struct Embeddings {
+  using value_type = T;
+
+  std::size_t dimension = 0;
+  std::vector<T> queries, documents;
+
+  std::size_t rows() const { return queries.size() / dimension; }
+  std::size_t gradient_size() const { return queries.size() + documents.size(); }
+  double items() const { return static_cast<double>(rows()) * static_cast<double>(rows()); }   // entries of the matrix
+  double pairs() const { return 0; }
+};
+
 /// Arguments of an elementary function; the "gradient" is where its results go, one after the other.
 template <class T>
 struct Numbers {
@@ -130,6 +144,17 @@ void append(std::string_view loss, Methods<Input>& methods);
 namespace libtorch {   // backends/libtorch.cpp
 template <class Input>
 void append(std::string_view loss, Methods<Input>& methods);
+}
+
+// The same for losses over embeddings; files of their own, for they take long to compile.
+namespace native {   // backends/embeddings.cpp
+void append_embeddings(std::string_view loss, Methods<Embeddings<float>>& methods);
+}
+namespace avx2 {   // the same file again, for x86-64-v3
+void append_embeddings(std::string_view loss, Methods<Embeddings<float>>& methods);
+}
+namespace eigen {   // backends/eigen.cpp
+void append_embeddings(std::string_view loss, Methods<Embeddings<float>>& methods);
 }
 
 }  // namespace bench

@@ -152,7 +152,10 @@
 #include <rankgrad/scoring/yes_no.hpp>
 
 // Batches that are spread over processes.
+#include <rankgrad/distributed/auc.hpp>
 #include <rankgrad/distributed/communicator.hpp>
+#include <rankgrad/distributed/mann_whitney.hpp>
+#include <rankgrad/distributed/ring.hpp>
 
 // Metrics.
 #include <rankgrad/metric/answers.hpp>

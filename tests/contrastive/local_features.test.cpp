@@ -61,6 +61,13 @@ TEMPLATE_TEST_CASE("mutual nearest neighbours are those of the definition", "[co
   }
 }
 
+TEST_CASE("mutual nearest neighbours: rows beyond 2^24 are told apart in float", "[contrastive]") {
+  constexpr std::size_t rows = (std::size_t{1} << 24) + 2;   // in float the last but one rounds to 2^24
+  std::vector<float> column(rows, 0.25f);
+  column[rows - 1] = column[rows - 2] = 0.5f;
+  CHECK(matches(column, 1) == Pairs{{static_cast<int>(rows - 2), 0}});
+}
+
 TEST_CASE("triplets of mutual nearest neighbours", "[contrastive]") {
   // Positive: matches (0,0) .5 and (1,1) .7, mean .6. Negative: only (1,0) .8.
   const std::vector<double> s{.5, .1, .2, .7, .6, .2, .8, .75};

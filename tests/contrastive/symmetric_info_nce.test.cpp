@@ -194,6 +194,13 @@ TEST_CASE("grouped InfoNCE: rows are lists, columns are the queries of a positiv
     }
 }
 
+TEST_CASE("grouped InfoNCE: no number is above that of the queries, however large the groups", "[contrastive]") {
+  std::vector<float> queries(3), documents(12);
+  rg::contrastive::number_groups(3, 4, queries.data(), documents.data());
+  CHECK(queries == std::vector<float>{0, 1, 2});
+  CHECK(documents == std::vector<float>{0, 3, 3, 3, 1, 3, 3, 3, 2, 3, 3, 3});
+}
+
 TEST_CASE("grouped InfoNCE: the contract and the smallest batches", "[contrastive]") {
   const std::vector<double> s{1, 2, 3, 4};
   std::vector<double> gradient(4);

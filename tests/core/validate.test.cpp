@@ -80,7 +80,7 @@ TEMPLATE_TEST_CASE("validate names what is wrong with a batch, and where", "[cor
   CHECK_THAT(changed([](auto& i) { i.offsets.clear(); }), contains("offsets is empty"));
   CHECK_THAT(changed([](auto& i) { i.offsets[0] = 1; }), contains("offsets[0] is 1; it must be 0"));
   CHECK_THAT(changed([](auto& i) { i.offsets[2] = 3; }), contains("offsets[2] is 3, below offsets[1], which is 4"));
-  CHECK_THAT(changed([](auto& i) { i.offsets[3] = 18; }), contains("the last offset is 18; there are 19 scores"));
+  CHECK_THAT(changed([](auto& i) { i.offsets[3] = 18; }), contains("the last of offsets is 18; there are 19 scores"));
   CHECK_THAT(changed([](auto& i) { i.list_weights.pop_back(); }), contains("list_weights has 2 elements where 3 are expected"));
   CHECK_THAT(changed([](auto& i) { i.list_weights[1] = T(-1); }), contains("list_weights[1] is -1"));
   CHECK_THAT(changed([](auto& i) { i.list_weights[2] = not_a_number<T>; }), contains("list_weights[2] is"));

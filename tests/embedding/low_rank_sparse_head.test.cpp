@@ -105,3 +105,22 @@ TEST_CASE("shapes and settings that make no sense are refused", "[embedding]") {
   CHECK_THROWS_WITH(head.scores(Head::Vector(4), Head::Matrix(2, 4)), contains("outputs"));
   CHECK_THROWS_WITH(head.scores(Head::Vector(3), Head::Matrix(2, 3)), contains("inputs"));
 }
+
+TEST_CASE("a head whose parts do not fit together is refused by all that read it", "[embedding]") {
+  const Head head = Head::from_dense(random_matrix(3, 4, 6), {.rank = 2, .channel_share = 0.5});
+  REQUIRE(head.check());
+  const Head::Vector query = random_matrix(3, 1, 7), slopes = Head::Vector::Ones(2);
+  const Head::Matrix documents = random_matrix(2, 4, 8);
+  const auto refused = [&](const auto& change, const char* message) {
+    Head wrong = head;
+    change(wrong);
+    CHECK_THROWS_WITH(wrong.scores(query, documents), contains(message));
+    CHECK_THROWS_WITH(wrong.backward(query, documents, slopes), contains(message));
+    CHECK_THROWS_WITH(wrong.dense(), contains(message));
+  };
+  refused([](Head& h) { h.a = random_matrix(1, 4, 9); }, "A of the head has 1 rows and B 2 columns");
+  refused([](Head& h) { h.v = random_matrix(2, 2, 9); }, "V of the head is 2 x 2; expected its 3 outputs x 2 channels");
+  refused([](Head& h) { h.channels.pop_back(); }, "expected its 3 outputs x 1 channels");
+  refused([](Head& h) { h.channels[1] = 4; }, "channels[1] is 4; the head has 4 inputs");
+  refused([](Head& h) { h.channels[0] = -1; }, "channels[0] is -1");
+}

@@ -5,6 +5,8 @@
 #include <rankgrad/metric/answers.hpp>
 #include <rankgrad/metric/precision.hpp>
 
+#include <cmath>
+#include <limits>
 #include <sstream>
 #include <string>
 
@@ -84,6 +86,11 @@ TEST_CASE("passages take a new order with new scores, and give labels for top-k 
   CHECK(question.passages[0].score == 0.75);
   CHECK(hit_at_1() == 1);
   CHECK_THROWS_WITH(dpr::rerank<double>(question, std::span(scores).first(1)), contains("differ in number"));
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    const double scores_with_it[] = {2, bad};
+    CHECK_THROWS_WITH(dpr::rerank<double>(question, scores_with_it), contains("scores[1] is"));
+    CHECK((question.passages[0].id == "2" && question.passages[0].score == 0.75));
+  }
   for (const auto& passage : question.passages)
     CHECK(passage.has_answer == (rg::contains_answer(passage.text, question.answers) == 1));
 }

@@ -28,5 +28,5 @@ TEST_CASE("a custom objective sums over lists, floors the curvature and takes do
   for (const float h : hessian) CHECK(h >= 0.01f);
   CHECK(*std::max_element(hessian.begin(), hessian.end()) > 0.01f);
 
-  CHECK_THROWS_WITH(rg::gbdt::Objective<rg::LambdaRank>(loss, view.labels, {0, 1}), contains("the last offset is 1"));
+  CHECK_THROWS_WITH(rg::gbdt::Objective<rg::LambdaRank>(loss, view.labels, {0, 1}), contains("the last of offsets is 1"));
 }

@@ -110,3 +110,28 @@ TEST_CASE("a file that is not there is an error, and what was read before stays"
   CHECK_THAT(std::string(trec::read_run(missing, run).message()), contains("run: the stream is not open"));
   CHECK(run.queries.size() == 1);
 }
+
+TEST_CASE("a run filled by hand whose parts do not fit is refused before anything is written", "[interop]") {
+  trec::Run run;
+  run.begin_query("q");
+  run.add("a", 2);
+  run.add("b", 1);
+  run.begin_query("r");
+  run.add("c", 3);
+  const trec::Qrels qrels{{"q", {{"b", 1}}}, {"r", {{"c", 2}}}};
+  REQUIRE(trec::labels_of<float>(run, qrels) == std::vector<float>{0, 1, 2});
+  const auto refused = [&](const auto& change, const char* message) {
+    trec::Run wrong = run;
+    change(wrong);
+    std::ostringstream out;
+    CHECK_THAT(std::string(trec::write_run(out, wrong, "tag").message()), contains(message));
+    CHECK(out.str().empty());
+    CHECK_THROWS_WITH(trec::labels_of<float>(wrong, qrels), contains(message));
+  };
+  refused([](auto& r) { r.scores.pop_back(); }, "run.scores has 2 elements where 3 are expected");
+  refused([](auto& r) { r.documents.pop_back(); }, "the last of run.offsets is 3; there are 2 documents");
+  refused([](auto& r) { r.queries.emplace_back("s"); }, "run.offsets has 3 elements where 4 are expected");
+  refused([](auto& r) { r.offsets.clear(); }, "run.offsets is empty");
+  refused([](auto& r) { r.offsets = {0, 4, 3}; }, "run.offsets[2] is 3, below run.offsets[1], which is 4");
+  refused([](auto& r) { r.offsets[0] = 1; }, "run.offsets[0] is 1; it must be 0");
+}

@@ -197,11 +197,11 @@ TEST_CASE("revisions are checked at the door", "[comparative]") {
   CHECK_THAT(rg::validate(View{losses, {}, {}, {}}).message(), contains("offsets is empty"));
   CHECK_THAT(rg::validate(View{losses, late, {}, {}}).message(), contains("offsets[0] is 1"));
   CHECK_THAT(rg::validate(View{losses, falling, {}, {}}).message(), contains("offsets[2] is 1, below offsets[1]"));
-  CHECK_THAT(rg::validate(View{losses, wrong, {}, {}}).message(), contains("the last offset is 1; there are 2 losses"));
+  CHECK_THAT(rg::validate(View{losses, wrong, {}, {}}).message(), contains("the last of offsets is 1; there are 2 losses"));
   CHECK_THAT(rg::validate(View{losses, good, losses, {}}).message(), contains("weights"));
   CHECK_THAT(rg::validate(View{losses, good, {}, mask}).message(), contains("mask"));
   CHECK_THAT(rg::validate(View{losses, good, negative, {}}).message(), contains("weights[0] is -1"));
-  CHECK_THROWS_WITH(rg::value(ComparativeRegularization{}, View{losses, wrong, {}, {}}), contains("the last offset is 1"));
+  CHECK_THROWS_WITH(rg::value(ComparativeRegularization{}, View{losses, wrong, {}, {}}), contains("the last of offsets is 1"));
   CHECK_THAT(ComparativeRegularization{.margin = -1}.check().message(), contains("ComparativeRegularization.margin is -1"));
   CHECK_THAT(ComparativeRegularization{.temperature = 0}.check().message(), contains("ComparativeRegularization.temperature is 0"));
 }

@@ -113,6 +113,7 @@ TEST_CASE("a window keeps the last samples of each class", "[dynamics]") {
   rg::DynamicsWindow unlimited(1);
   for (int i = 0; i < 100; ++i) unlimited.add(0, sample(1, true));
   CHECK(unlimited.size(0) == 100);
+  CHECK_THROWS_WITH(unlimited.size(1), contains("the label has no window"));
 }
 
 TEST_CASE("eighteen features and a bit", "[dynamics]") {

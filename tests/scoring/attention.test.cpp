@@ -54,10 +54,14 @@ TEST_CASE("attention: one token, or tokens all alike, count; in the released cod
   CHECK(scores == std::vector<double>{2, 3});
 }
 
-TEST_CASE("attention: bad spans are named", "[scoring]") {
+TEST_CASE("attention: bad spans are named before anything is written", "[scoring]") {
   const std::vector<double> query(4, 1.0);
-  std::vector<double> scores(2);
-  CHECK_THROWS_WITH(rg::AttentionScore{}(query, {}, Spans{0, 2}, Spans{2, 5}, scores), contains("document 1 is the tokens 2 to 5 of 4"));
+  std::vector<double> scores(2, 7);
+  std::vector<std::uint8_t> keep(4, 9);
+  CHECK_THROWS_WITH(rg::AttentionScore{}(query, {}, Spans{0, 2}, Spans{2, 5}, scores, keep),
+                    contains("document 1 is the tokens 2 to 5 of 4"));
+  CHECK(scores == std::vector<double>{7, 7});
+  CHECK(keep == std::vector<std::uint8_t>(4, 9));
   CHECK_THROWS_WITH(rg::AttentionScore{}(query, {}, Spans{0, 3}, Spans{2, 2}, scores), contains("document 1"));
   CHECK_FALSE(rg::AttentionScore{.deviations = -1}.check());
 }

@@ -47,7 +47,10 @@ TEST_CASE("first token: a window keeps its scores, monotone in the rank", "[scor
   CHECK(scores == std::vector<double>{0.9, 0.8, 0.7, 0.1});
   rg::reorder_window<double>(Order{3, 2, 1, 0}, items, {}, workspace);
   CHECK(items == Order{5, 4, 7, 9});
-  CHECK_THROWS_AS(rg::reorder_window<double>(Order{0, 1, 2, 4}, items, {}, workspace), std::invalid_argument);
+  for (const Order& wrong : {Order{1, 0, 2, 4}, Order{1, 0, 2, 0}}) {   // beyond the window; one twice
+    CHECK_THROWS_WITH(rg::reorder_window<double>(wrong, items, scores, workspace), contains("must name each of 4 items once"));
+    CHECK(items == Order{5, 4, 7, 9});
+  }
 }
 
 TEST_CASE("first token: the joint objective trains the logits of one place by both losses", "[scoring]") {
@@ -75,5 +78,12 @@ TEST_CASE("first token: the joint objective trains the logits of one place by bo
   CHECK(value == Approx(static_cast<double>(test::moved(definition, batch.logits, 0, 0))).epsilon(1e-12));
   for (std::size_t k = 0; k < 33; ++k)
     CHECK(gradient[k] == Approx(static_cast<double>(test::first_derivative(definition, batch.logits, k))).margin(1e-9));
-  CHECK_THROWS_WITH(rg::identifier_scores(first, Order{0, 11, 2, 3}, scores), contains("identifiers[1] is 11; there are 11 logits"));
+  // A wrong identifier is found before anything is written.
+  const Order wrong{0, 11, 2, 3};
+  const std::vector<double> scores_before = scores, gradient_before = gradient;
+  CHECK_THROWS_WITH(rg::identifier_scores(first, wrong, scores), contains("identifiers[1] is 11; there are 11 logits"));
+  CHECK(scores == scores_before);
+  CHECK_THROWS_WITH(rg::add_identifier_gradient<double>(of_scores, wrong, std::span<double>(gradient).first(11)),
+                    contains("identifiers[1] is 11; there are 11 logits"));
+  CHECK(gradient == gradient_before);
 }

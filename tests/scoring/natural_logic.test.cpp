@@ -93,6 +93,10 @@ TEST_CASE("natural logic: retrieval stops when all, or any, of the confident pro
   CHECK_FALSE(rg::is_sufficient({}, {}, {}, 0));
   CHECK_FALSE(Proofs{""}.sufficient(Sufficient::any));               // an empty proof proves nothing
   CHECK(Proofs({"", "="}).sufficient(Sufficient::all));
+  const std::vector<std::uint32_t> others{1, 2}, falling{0, 3, 1}, beyond{0, 4};   // some proofs of many, as they stand
+  CHECK_FALSE(rg::is_sufficient(proof("=#!"), others, {}, 0));
+  CHECK_THROWS_WITH(rg::is_sufficient(proof("=#!"), falling, {}, 0), contains("offsets[2] is 1, below offsets[1], which is 3"));
+  CHECK_THROWS_WITH(rg::is_sufficient(proof("=#!"), beyond, {}, 0), contains("end beyond the operators"));
 }
 
 TEST_CASE("natural logic: the soft automaton sums over all proofs", "[scoring]") {
@@ -168,5 +172,11 @@ TEST_CASE("natural logic: impossible verdicts stay finite, and bad input is name
   view.labels = labels;
   view.operators = std::span(certain).first(5);
   CHECK_THROWS_WITH(rg::value(rg::ProofSufficiency{}, view), contains("operators has 5 elements where 6"));
+  const std::vector<float> two{1, 1};
+  const std::vector<std::uint32_t> late{1, 1, 2}, falling{0, 2, 1};
+  CHECK_THAT(rg::validate(rg::ProofView<float>{.operators = certain, .offsets = late, .labels = two}).message(),
+             contains("offsets[0] is 1; it must be 0"));
+  CHECK_THAT(rg::validate(rg::ProofView<float>{.operators = certain, .offsets = falling, .labels = two}).message(),
+             contains("offsets[2] is 1, below offsets[1], which is 2"));
   CHECK_FALSE(rg::ProofSufficiency{.floor = 0}.check());
 }

@@ -229,6 +229,27 @@ TEMPLATE_TEST_CASE("log1p, log, softplus and sigmoid: ends and special values", 
   }
 }
 
+TEST_CASE("softplus and sigmoid of one number: accuracy", "[simd][accuracy]") {
+  double worst_softplus = 0, worst_sigmoid = 0;
+  for (const double x : points<double>(-700, 700, 1e-290, 8)) {
+    worst_softplus = std::max(worst_softplus, ulps(simd::softplus(x), exact_softplus(static_cast<long double>(x))));
+    worst_sigmoid = std::max(worst_sigmoid, ulps(simd::sigmoid(x), exact_sigmoid(static_cast<long double>(x))));
+  }
+  INFO(worst_softplus << " and " << worst_sigmoid << " ulp");
+  CHECK(worst_softplus <= 1.5 * slack);
+  CHECK(worst_sigmoid <= 2 * slack);
+}
+
+TEST_CASE("softplus and sigmoid of one number: ends and special values", "[simd]") {
+  constexpr double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK((simd::softplus(0) == std::log(2.0) && simd::sigmoid(0) == 0.5));
+  for (const double x : {1e30, infinity}) {
+    CHECK((simd::softplus(x) == x && simd::softplus(-x) == 0));
+    CHECK((simd::sigmoid(x) == 1 && simd::sigmoid(-x) == 0));
+  }
+  CHECK((std::isnan(simd::softplus(nan)) && std::isnan(simd::sigmoid(nan))));
+}
+
 TEMPLATE_TEST_CASE("NaN in one lane stays in that lane", "[simd]", float, double) {
   using T = TestType;
   std::vector<T> x(simd::lanes<T>, T(-1));

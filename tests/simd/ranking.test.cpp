@@ -5,6 +5,7 @@
 #include <rankgrad/simd/ranking.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <vector>
@@ -241,4 +242,41 @@ TEST_CASE("positions invert an order", "[simd]") {
   std::vector<std::uint32_t> position(4);
   rg::invert_order(order.data(), 4, position.data());
   CHECK(position == std::vector<std::uint32_t>{1, 3, 0, 2});
+}
+
+TEST_CASE("tied items share the best of their ranks, or what is asked for", "[simd]") {
+  const std::vector<double> values{3, 5, 3, 9, 3, -0.0, 0.0};
+  std::vector<std::uint32_t> order = sorted(values);
+  std::vector<int> best(7);
+  rg::tie_ranks(values.data(), order.data(), 7, best.data());
+  CHECK(best == std::vector<int>{3, 2, 3, 1, 3, 6, 6});
+  std::vector<double> mean(7);
+  const auto middle = [](std::size_t first, std::size_t last) { return 0.5 * static_cast<double>(first + last); };
+  rg::tie_ranks(values.data(), order.data(), 7, mean.data(), middle);
+  CHECK(mean == std::vector<double>{4, 2, 4, 1, 4, 6.5, 6.5});
+  const std::vector<double> falling{7, 7, 2, 1, 1};
+  std::vector<float> in_order(5);
+  rg::tie_ranks(falling.data(), rg::InOrder{}, 5, in_order.data());
+  CHECK(in_order == std::vector<float>{1, 1, 3, 4, 4});
+  rg::tie_ranks(falling.data(), rg::InOrder{}, 0, in_order.data());   // of nothing, nothing
+  // NaN is tied with nobody; an order of some items leaves the others alone.
+  const std::vector<double> broken{NAN, 4, NAN, 4};
+  std::vector<int> some{-1, -1, -1, -1};
+  order = {0, 2, 3};
+  rg::tie_ranks(broken.data(), order.data(), 3, some.data());
+  CHECK(some == std::vector<int>{1, -1, 2, 3});
+}
+
+TEMPLATE_TEST_CASE("the rank of tied items is one more than how many are better", "[simd]", float, double) {
+  using T = TestType;
+  for (int kind = 0; kind < kinds; ++kind) {
+    const std::vector<T> values = sample<T>(150, kind);
+    const auto order = sorted(values);
+    std::vector<std::size_t> ranks(values.size());
+    rg::tie_ranks(values.data(), order.data(), values.size(), ranks.data());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto better = std::count_if(values.begin(), values.end(), [&](T v) { return v > values[i]; });
+      CHECK(ranks[i] == 1 + static_cast<std::size_t>(better));
+    }
+  }
 }

@@ -296,7 +296,7 @@ TEST_CASE("tokens: input is checked at the door, with what and where", "[tokens]
   CHECK(message(bad.view()) == "rankgrad: offsets[2] is 2, below offsets[1], which is 3");
   bad = batch;
   bad.offsets = {0, 3};
-  CHECK(message(bad.view()) == "rankgrad: the last offset is 3; there are 4 tokens");
+  CHECK(message(bad.view()) == "rankgrad: the last of offsets is 3; there are 4 tokens");
   bad = batch;
   bad.weights = {1, -1, 1, 1};
   CHECK_THAT(message(bad.view()), contains("weights[1] is -1"));

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <rankgrad/auc/classes.hpp>
+#include <rankgrad/core/all_here.hpp>
 #include <rankgrad/simd/horizontal.hpp>
 #include <rankgrad/simd/math.hpp>
 #include <rankgrad/simd/rows.hpp>
@@ -97,13 +98,12 @@ ClassMoments class_moments(const ListView<T>& list) {
   return m;
 }
 
-/// The square surrogate of a list. `beyond`: keep pushing once the means are more than the margin apart, as (m - z)^2 does;
-/// the AUC-margin loss stops.
+/// The square surrogate of a list with these moments, or of a part of it: derivatives are those of the items here. `beyond`:
+/// keep pushing once the means are more than the margin apart, as (m - z)^2 does; the AUC-margin loss stops.
 template <Real T>
-Contribution<T> square(const ListView<T>& list, double temperature, double margin, bool beyond, Normalize normalize,
-                       const GradientSink<T>& out) {
+Contribution<T> square(const ListView<T>& list, const ClassMoments& m, double temperature, double margin, bool beyond,
+                       Normalize normalize, const GradientSink<T>& out) {
   using namespace simd;
-  const ClassMoments m = class_moments(list);
   const PivotSums &v = m.positive, &x = m.negative;
   const double pair_weight = v.weight * x.weight;
   if (!(pair_weight > 0)) return {};
@@ -132,6 +132,12 @@ Contribution<T> square(const ListView<T>& list, double temperature, double margi
   });
   const double variances = v.variance() + x.variance();
   return {T(factor * (variances / (temperature * temperature) + e * e)), true};
+}
+
+template <Real T>
+Contribution<T> square(const ListView<T>& list, double temperature, double margin, bool beyond, Normalize normalize,
+                       const GradientSink<T>& out) {
+  return square(list, class_moments(list), temperature, margin, beyond, normalize, out);
 }
 
 /// log(sum_r w_r e^{sign z_r} / sum w).
@@ -183,9 +189,9 @@ inline constexpr double one_scale_reach = 300;
 
 /// The exponential surrogate of a list whose scores are within `radius` of `centre`. With E = e^{(-+(s - centre) - radius) / tau}
 /// (- for positives), which is at most 1, the mean is e^{2 radius / tau} mean(E of positives) mean(E of negatives).
-template <Real T>
+template <Real T, class AddUp = AllHere>
 Contribution<T> exponential(const ListView<T>& list, double centre, double radius, double temperature, Normalize normalize,
-                            const GradientSink<T>& out, Workspace& workspace) {
+                            const GradientSink<T>& out, Workspace& workspace, const AddUp& add_up = {}) {
   using namespace simd;
   const std::size_t n = list.size();
   double* pull = workspace.take<double>(n);   // w E, negative for positives
@@ -201,10 +207,12 @@ Contribution<T> exponential(const ListView<T>& list, double centre, double radiu
     sum_low += e - e_high;
     store(pull + i, select(positive, -e, e));
   });
-  const double a = sum(weight_high), b = sum(weight_low), pairs = a * b;
+  double sums[4] = {sum(weight_high), sum(weight_low), sum(sum_high), sum(sum_low)};
+  add_up(std::span<double>(sums));
+  const double pairs = sums[0] * sums[1];
   if (!(pairs > 0)) return {};
   const double scale = std::exp(2 * radius / temperature) / (normalize == Normalize::mean ? pairs : 1);
-  const double high = scale * sum(sum_high), low = scale * sum(sum_low);   // what an item of the other class multiplies
+  const double high = scale * sums[2], low = scale * sums[3];   // what an item of the other class multiplies
   T* derivative = workspace.take<T>(n + lanes<double>);
   const Pack<double> by_low(low / temperature), by_high(high / temperature);
   for (std::size_t i = 0; i < n; i += lanes<double>) {
@@ -217,7 +225,7 @@ Contribution<T> exponential(const ListView<T>& list, double centre, double radiu
     at.accumulate(out.grad + i, by_grad * g);
     if (out.hess) at.accumulate(out.hess + i, by_hess * abs(g));
   });
-  return {T(high * sum(sum_low)), true};
+  return {T(high * sums[3]), true};
 }
 
 /// The same for any list.

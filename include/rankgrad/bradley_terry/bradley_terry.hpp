@@ -30,9 +30,6 @@ struct MarginLogistic {
   }
 };
 
-/// s(x) = 1 / (1 + e^-x) of one number.
-inline double sigmoid(double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }
-
 }  // namespace bradley_terry
 
 /// Bradley-Terry: the first beats the second with probability s(s_first - s_second).
@@ -73,7 +70,7 @@ struct BradleyTerry {
   }
 
   /// What the model says of a score difference; it knows no ties.
-  OutcomeProbabilities probabilities(double d) const { return {bradley_terry::sigmoid(d), bradley_terry::sigmoid(-d), 0}; }
+  OutcomeProbabilities probabilities(double d) const { return {simd::sigmoid(d), simd::sigmoid(-d), 0}; }
 
   template <Real T>
   Contribution<T> value_and_gradient(ComparisonView<T> view, GradientSink<T> out, Workspace& workspace) const {

@@ -66,9 +66,9 @@ struct RaoKupper {
   Status check() const { return check_parameter("RaoKupper.eta", eta, 0); }
 
   OutcomeProbabilities probabilities(double d) const {
-    const double first = bradley_terry::sigmoid(d - eta), second = bradley_terry::sigmoid(-d - eta);
+    const double first = simd::sigmoid(d - eta), second = simd::sigmoid(-d - eta);
     // 1 - first - second without the cancellation: (1 - e^{-2 eta}) s(eta - d) s(eta + d).
-    return {first, second, -std::expm1(-2 * eta) * bradley_terry::sigmoid(eta - d) * bradley_terry::sigmoid(eta + d)};
+    return {first, second, -std::expm1(-2 * eta) * simd::sigmoid(eta - d) * simd::sigmoid(eta + d)};
   }
 
   template <Real T>

@@ -25,6 +25,14 @@ Status check_parameters(const L& loss) {
   return {};
 }
 
+/// Identities for AnchorMatrix: query i and its positive, document i G, are i. Hard negatives, positives of nobody, are all B:
+/// numbers of their own would not be exact in a float from 2^24 on, while B queries have at least B^2 similarities.
+template <Real T>
+void number_groups(std::size_t queries, std::size_t group, T* of_queries, T* of_documents) {
+  std::fill_n(of_documents, queries * group, static_cast<T>(queries));
+  for (std::size_t i = 0; i < queries; ++i) of_queries[i] = of_documents[i * group] = static_cast<T>(i);
+}
+
 }  // namespace contrastive
 
 /// Symmetric InfoNCE: every row and every column of the matrix finds its partner by a softmax.
@@ -133,11 +141,10 @@ struct GroupedInfoNce {
     const auto frame = workspace.frame();
     contrastive::Anchors<T> rows(true, queries, workspace), columns(bidirectional, documents, workspace);
     T *row_identity = workspace.take<T>(queries, T(-1)), *column_identity = workspace.take<T>(documents, T(-1));
-    for (std::size_t c = 0; c < documents; ++c) column_identity[c] = static_cast<T>(c);
+    contrastive::number_groups(queries, view.group, row_identity, column_identity);
     for (std::size_t i = 0; i < queries; ++i) {
       const double weight = static_cast<double>(view.weight(i)) / (normalize == Normalize::mean ? total : 1.0);
       const std::size_t own = i * view.group;
-      row_identity[i] = static_cast<T>(own);
       rows.weight[i] = columns.weight[own] = weight;
       rows.positives[i] = columns.positives[own] = 1;
       rows.candidates[i] = static_cast<double>(documents);

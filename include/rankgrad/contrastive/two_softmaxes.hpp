@@ -18,11 +18,8 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::contrastive {
 
-inline double softplus(double x) { return (x > 0 ? x : 0) + std::log1p(std::exp(-std::abs(x))); }
-inline double sigmoid(double x) {
-  const double e = std::exp(-std::abs(x));
-  return (x < 0 ? e : 1) / (1 + e);
-}
+using simd::sigmoid;
+using simd::softplus;
 
 /// One of the two parts. `distances` and `log_weights` are added up only where asked for.
 struct Part {

@@ -10,15 +10,27 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::detail {
 
-/// At least one offset, the first 0, none below the one before it, the last the number of things. O(runs).
-inline Status check_offsets(const char* what, std::span<const std::uint32_t> offsets, std::size_t things, const char* of) {
-  if (offsets.empty()) return Status::error("rankgrad: %s is empty; of nothing it has the one offset 0", what);
-  if (offsets[0] != 0) return Status::error("rankgrad: %s[0] is %u; it must be 0", what, offsets[0]);
+/// None is below the one before it. O(runs).
+inline Status check_rising(const char* what, std::span<const std::uint32_t> offsets) {
   for (std::size_t q = 1; q < offsets.size(); ++q)
     if (offsets[q] < offsets[q - 1])
-      return Status::error("rankgrad: %s[%zu] is %u, below the one before it, which is %u", what, q, offsets[q], offsets[q - 1]);
+      return Status::error("rankgrad: %s[%zu] is %u, below %s[%zu], which is %u", what, q, offsets[q], what, q - 1,
+                           offsets[q - 1]);
+  return {};
+}
+
+/// At least one offset, the first 0, the last the number of things. O(1).
+inline Status check_first_and_last(const char* what, std::span<const std::uint32_t> offsets, std::size_t things, const char* of) {
+  if (offsets.empty()) return Status::error("rankgrad: %s is empty; of nothing it has the one offset 0", what);
+  if (offsets[0] != 0) return Status::error("rankgrad: %s[0] is %u; it must be 0", what, offsets[0]);
   if (offsets.back() == things) return {};
   return Status::error("rankgrad: the last of %s is %u; there are %zu %s", what, offsets.back(), things, of);
+}
+
+/// Both.
+inline Status check_offsets(const char* what, std::span<const std::uint32_t> offsets, std::size_t things, const char* of) {
+  if (Status s = check_rising(what, offsets); !s) return s;
+  return check_first_and_last(what, offsets, things, of);
 }
 
 }  // namespace rankgrad::detail

@@ -4,6 +4,7 @@
 // Scores are not checked: a diverged model shows as NaN in the value and gradient of its own list, and only there.
 #pragma once
 
+#include <rankgrad/core/check_offsets.hpp>
 #include <rankgrad/core/executor.hpp>
 #include <rankgrad/core/ragged_batch.hpp>
 #include <rankgrad/simd/pack.hpp>
@@ -110,9 +111,7 @@ template <class View>
 Status check_sizes(const View&) { return {}; }
 template <Real T>
 Status check_sizes(const RaggedBatch<T>& batch) {
-  if (batch.offsets.empty()) return Status::error("rankgrad: offsets is empty; a batch of no lists has the one offset 0");
-  if (batch.offsets.back() != batch.items())
-    return Status::error("rankgrad: the last offset is %u; there are %zu scores", batch.offsets.back(), batch.items());
+  if (Status s = check_first_and_last("offsets", batch.offsets, batch.items(), "scores"); !s) return s;
   if (Status s = check_optional_length("list_weights", batch.list_weights.size(), batch.lists()); !s) return s;
   return check_lengths(batch.pooled());
 }
@@ -131,11 +130,7 @@ Status validate(const ListView<T>& list) {
 /// of items. A large batch is looked through by all workers of the executor.
 template <Real T, class E = Serial>
 Status validate(const RaggedBatch<T>& batch, const E& executor = {}) {
-  const auto offsets = batch.offsets;
-  if (!offsets.empty() && offsets[0] != 0) return Status::error("rankgrad: offsets[0] is %u; it must be 0", offsets[0]);
-  for (std::size_t q = 1; q < offsets.size(); ++q)
-    if (offsets[q] < offsets[q - 1])
-      return Status::error("rankgrad: offsets[%zu] is %u, below offsets[%zu], which is %u", q, offsets[q], q - 1, offsets[q - 1]);
+  if (Status s = detail::check_rising("offsets", batch.offsets); !s) return s;
   if (Status s = detail::check_sizes(batch); !s) return s;
   if (Status s = detail::check_values<T>("list_weights", batch.list_weights, {}, T(0), std::numeric_limits<T>::max()); !s)
     return s;
@@ -175,15 +170,21 @@ inline Status check_parameter_between(const char* name, double value, double low
   return Status::error("rankgrad: %s is %g; it must be between %g and %g", name, value, low, high);
 }
 
-/// What the doors call: raises what validate() finds, as far as RANKGRAD_CONTRACTS asks for it.
+/// What is wrong with the input, as far as RANKGRAD_CONTRACTS asks for it.
+template <class L, class View, class... E>
+Status status_at_the_door(const L& loss, const View& view, const E&... executor) {
+  if constexpr (RANKGRAD_CONTRACTS >= 1) {
+    if (Status s = validate_parameters(loss); !s) return s;
+    if (Status s = validate_input(loss, view); !s) return s;
+  }
+  if constexpr (RANKGRAD_CONTRACTS >= 2) return validate(view, executor...);
+  else if constexpr (RANKGRAD_CONTRACTS == 1) return detail::check_sizes(view);
+  else return {};
+}
+/// What the doors call: raises it.
 template <class L, class View, class... E>
 void check_at_the_door(const L& loss, const View& view, const E&... executor) {
-  if constexpr (RANKGRAD_CONTRACTS >= 1) {
-    require(validate_parameters(loss));
-    require(validate_input(loss, view));
-  }
-  if constexpr (RANKGRAD_CONTRACTS >= 2) require(validate(view, executor...));
-  else if constexpr (RANKGRAD_CONTRACTS == 1) require(detail::check_sizes(view));
+  require(status_at_the_door(loss, view, executor...));
 }
 
 }  // namespace rankgrad

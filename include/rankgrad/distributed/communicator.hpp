@@ -90,7 +90,14 @@ class Counting {
   C& comm_;
 };
 
-/// One number of every rank, in order. Small: counts, sizes.
+/// For kernels over a list of which each rank has a part: what AllHere is where all of it is here (core/all_here.hpp).
+template <Communicator C>
+struct AddUp {
+  C& comm;
+  void operator()(std::span<double> sums) const { comm.all_reduce_sum(sums); }
+};
+
+/// One small value of every rank, in order.
 template <class T, Communicator C>
 std::vector<T> gathered(C& comm, const T& own) {
   static_assert(std::is_trivially_copyable_v<T>);

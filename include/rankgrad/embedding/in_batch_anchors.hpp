@@ -69,8 +69,7 @@ void find_logits(const Side<T>& queries, const Side<T>& documents, const Relatio
     for (std::size_t i = begin; i < end; ++i)
       pairs.for_positives(i, 0, documents.n, [&](std::size_t k) {
         const std::size_t j = pairs.document[k];
-        const double s = simd::dot(queries.row(i), documents.row(j), queries.dimension) * static_cast<double>(queries.factor(i)) *
-                         static_cast<double>(documents.factor(j));
+        const double s = dot(queries.row(i), queries.factor(i), documents.row(j), documents.factor(j), queries.dimension);
         logit[k] = (s + (bias ? static_cast<double>(bias[j]) : 0)) / temperature;
       });
   });

@@ -54,7 +54,7 @@ struct SoftmaxAnchors {
   double positive_lse(std::size_t a) const { return positive_top[a] + std::log(positive_sum[a]); }
   /// z
   double gap(std::size_t a, double scale) const {
-    if (!(sum[a] > 0)) return -std::numeric_limits<double>::infinity();
+    if (sum[a] == 0) return -std::numeric_limits<double>::infinity();   // NaN is not nothing
     return scale * static_cast<double>(top[a]) + std::log(sum[a]) - positive_lse(a);
   }
 };
@@ -71,8 +71,9 @@ class InBatchSoftmax {
                  const T* bias, double bound, std::size_t block, std::size_t chunks, Workspace& workspace)
       : settings_(settings), pairs_(relations), rows_(rows), columns_(columns), bias_(bias), power_(settings.scale),
         chunks_(chunks) {
-    // Bounded: |x| <= bound; sums of e^{x - shift} neither overflow nor vanish.
-    shift_ = static_cast<T>((bound - headroom) / settings.scale);
+    // Bounded: |x| <= bound; neither sums of e^{x - shift} nor what they are divided by overflow or vanish. A shift that is 0
+    // is rounded nowhere.
+    shift_ = static_cast<T>(std::max(0.0, bound - headroom) / settings.scale);
     logit = workspace.take<double>(relations.pairs());
     slope_ = workspace.take<T>(relations.pairs(), T(0));
     tops_ = workspace.take<T>(block * chunks);
@@ -80,7 +81,7 @@ class InBatchSoftmax {
     if (settings.smoothing > 0) similarities_ = workspace.take<T>(block * chunks);
   }
 
-  static constexpr double headroom = sizeof(T) == 4 ? 40 : 300;
+  static constexpr double headroom = sizeof(T) == 4 ? 50 : 300;
   static constexpr double largest_bound = sizeof(T) == 4 ? 60 : 450;
 
   double* logit;   ///< [pairs] of the positives, set by the caller before anything else
@@ -282,7 +283,7 @@ class InBatchSoftmax {
       value_ += weight * main;
       anchors.slope[a] = kept * anchors.focus[a] + e;
       anchors.level[a] = static_cast<T>(scale * weight * e / anchors.candidates[a]);
-      const double share = anchors.sum[a] > 0 ? std::exp(scale * static_cast<double>(anchors.top[a]) - lse) : 0;
+      const double share = anchors.sum[a] == 0 ? 0 : std::exp(scale * static_cast<double>(anchors.top[a]) - lse);
       anchors.factor[a] = static_cast<T>(scale * weight * anchors.slope[a] * share);
     }
     for_pairs(anchors, begin, end, [&](std::size_t k, std::size_t a) {

@@ -82,8 +82,23 @@ struct LowRankSparseHead {
     return head;
   }
 
+  /// Do the parts fit together? scores(), backward() and dense() ask.
+  Status check() const {
+    if (a.rows() != b.cols())
+      return Status::error("rankgrad: A of the head has %td rows and B %td columns; both are its rank", a.rows(), b.cols());
+    const auto kept = static_cast<Eigen::Index>(channels.size());
+    if (v.rows() != outputs() || v.cols() != kept)
+      return Status::error("rankgrad: V of the head is %td x %td; expected its %td outputs x %td channels", v.rows(), v.cols(),
+                           outputs(), kept);
+    for (std::size_t c = 0; c < channels.size(); ++c)
+      if (channels[c] < 0 || channels[c] >= inputs())
+        return Status::error("rankgrad: channels[%zu] is %td; the head has %td inputs", c, channels[c], inputs());
+    return {};
+  }
+
   /// The operator as a dense matrix [out, in].
   Matrix dense() const {
+    require(check());
     Matrix w = low_rank_factor * (b * a);
     for (std::size_t c = 0; c < channels.size(); ++c) w.col(channels[c]) += channel_factor * v.col(static_cast<Eigen::Index>(c));
     return w;
@@ -119,6 +134,7 @@ struct LowRankSparseHead {
 
  private:
   void check_shapes(const Vector& query, const Matrix& documents) const {
+    require(check());
     RANKGRAD_EXPECTS(query.size() == outputs(), "the query has not as many entries as the head has outputs");
     RANKGRAD_EXPECTS(documents.cols() == inputs(), "the documents have not as many entries as the head has inputs");
   }

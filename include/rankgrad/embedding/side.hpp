@@ -65,6 +65,19 @@ Side<T> side_of(std::span<const T> data, std::size_t dimension, std::span<const 
   return side;
 }
 
+/// The inner product of two rows, each times its factor first: a product of tiny numbers would have lost its digits, one of
+/// large numbers would be none.
+template <Real T>
+double dot(const T* a, T factor_a, const T* b, T factor_b, std::size_t d) {
+  using namespace simd;
+  BlockedSum<T> sum;
+  const Pack<T> left(factor_a), right(factor_b);
+  for_each_pack<T>(d, [&](std::size_t k, auto at) RANKGRAD_INLINE {
+    sum.add((left * at.load(a + k, T(0))) * (right * at.load(b + k, T(0))), at);
+  });
+  return sum.total();
+}
+
 /// Rows number[0 .. n) of a side as blocks [block][feature][unit], the last one filled with zeros: what meets `unit` rows of a
 /// product at once. to: round_up(n, unit) dimension.
 template <Real T>
@@ -110,10 +123,10 @@ double finish_gradient(const Side<T>& side, T* gradient, Workspace& workspace) {
     for (std::size_t i = begin; i < end; ++i) {
       T* const g = gradient + side.number[i] * side.dimension;
       const T* const x = side.row(i);
-      const double inverse = static_cast<double>(side.factor(i));
-      along[i] = simd::dot(g, x, side.dimension) * inverse;
+      const T scale = side.factor(i);
+      along[i] = dot(g, T(1), x, scale, side.dimension);
       if (!side.inverse) continue;
-      const T scale = static_cast<T>(inverse), forward = static_cast<T>(along[i]);
+      const T forward = static_cast<T>(along[i]);
       for (std::size_t k = 0; k < side.dimension; ++k) g[k] = scale * (g[k] - forward * (scale * x[k]));
     }
   });

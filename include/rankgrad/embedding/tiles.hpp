@@ -57,8 +57,12 @@ class Tiles {
       : queries_(queries), documents_(documents), workspace_(workspace), d_(queries.dimension), gradient_(gradient) {
     const TileSizes chosen = sizes.of(d_);
     rows_ = simd::round_up(std::min(chosen.rows, queries.n), strip);
-    chunk_ = simd::round_up(chosen.columns, 96);   // whole panels and whole strips, whatever their size
-    at_once_ = chosen.tiles_at_once;
+    // Tiles of about one size, and as many of them as two or four workers can share evenly.
+    std::size_t tiles = (documents.n + chosen.columns - 1) / chosen.columns;
+    if (tiles > 2) tiles = simd::round_up(tiles, 4);
+    chunk_ = std::max(unit, tiles ? simd::round_up((documents.n + tiles - 1) / tiles, unit) : unit);
+    const std::size_t groups = (chunks() + chosen.tiles_at_once - 1) / chosen.tiles_at_once;
+    at_once_ = groups ? (chunks() + groups - 1) / groups : 1;
     by_column_ = workspace.take<T>(simd::round_up(documents.n, unit) * d_);
     if (gradient) by_feature_ = workspace.take<T>(documents.n * simd::round_up(d_, unit));
     for_each_piece(chunks(), workspace, [&](std::size_t c, Workspace&) {
@@ -111,7 +115,7 @@ class Tiles {
         done(tiles);
       }
     };
-    const auto see = [&](const Tile<T>& tile, std::size_t) {
+    const auto see = [&](const auto& tile, std::size_t) {   // a template: not every objective has it
       multiply(tile);
       objective.see(tile);
     };
@@ -157,7 +161,7 @@ class Tiles {
 
  private:
   // Distances of rows: no multiple of 4096 bytes, or they would share few places of the cache; and a tile stands in few pages.
-  std::size_t stride() const { return chunk_ + 64 / sizeof(T); }
+  std::size_t stride() const { return chunk_ + 128 / sizeof(T); }   // and a strip may begin at a tile's last column
   std::size_t padded() const { return simd::round_up(d_, unit) + 64 / sizeof(T); }
 
   struct Range {

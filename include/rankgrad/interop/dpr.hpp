@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <istream>
+#include <limits>
 #include <numeric>
 #include <ostream>
 #include <span>
@@ -179,10 +180,12 @@ inline Status write(std::ostream& out, std::span<const Question> questions, Form
   return {};
 }
 
-/// The passages by new scores, best first; equal scores stay as they are.
+/// The passages by new scores, best first; equal scores stay as they are. Scores are finite, as read() has them.
 template <Real T>
 void rerank(Question& question, std::span<const T> scores) {
   RANKGRAD_EXPECTS(scores.size() == question.passages.size(), "scores and passages differ in number");
+  constexpr T limit = std::numeric_limits<T>::max();
+  require(rankgrad::detail::check_values<T>("scores", scores, {}, -limit, limit));
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });

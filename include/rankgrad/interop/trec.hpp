@@ -9,7 +9,7 @@
 // therefore judged in the old order. write_run() writes scores that give the order of the run, whatever it is.
 #pragma once
 
-#include <rankgrad/core/contract.hpp>
+#include <rankgrad/core/check_offsets.hpp>
 #include <rankgrad/metric/ranked.hpp>
 
 #include <algorithm>
@@ -95,6 +95,15 @@ inline bool falls(const double* scores, std::size_t n) {
   return true;
 }
 
+/// The members of a Run may be filled by anybody: do they belong together?
+inline Status check_run(const Run& run) {
+  using namespace rankgrad::detail;
+  const std::size_t documents = run.documents.size();
+  if (Status s = check_offsets("run.offsets", run.offsets, documents, "documents"); !s) return s;
+  if (Status s = check_length("run.offsets", run.offsets.size(), run.queries.size() + 1); !s) return s;
+  return check_length("run.scores", run.scores.size(), documents);
+}
+
 }  // namespace detail
 
 /// Queries in the order in which they first appear, documents as trec_eval would rank them. `run` is written only if all
@@ -137,8 +146,9 @@ inline Status read_run(std::istream& in, Run& run) {
   return {};
 }
 
-/// Nothing is written where a name is empty or has a space in it, or a score that is asked for is not finite.
+/// Nothing is written where the sizes of the run do not fit, a name is empty or has a space in it, or a score that is asked for is not finite.
 inline Status write_run(std::ostream& out, const Run& run, std::string_view tag, RunScores column = RunScores::keep_order) {
+  if (Status status = detail::check_run(run); !status) return status;
   if (!detail::is_name(tag)) return Status::error("rankgrad: run: the tag must be one word");
   for (std::size_t q = 0; q < run.queries.size(); ++q)
     if (!detail::is_name(run.queries[q])) return Status::error("rankgrad: run: the name of query %zu is not one word", q);
@@ -194,6 +204,7 @@ inline Status write_qrels(std::ostream& out, const Qrels& qrels) {
 /// The labels of a run's documents, in its order: what ListView and RaggedBatch take. Documents that nobody judged have 0.
 template <Real T>
 std::vector<T> labels_of(const Run& run, const Qrels& qrels) {
+  require(detail::check_run(run));
   std::vector<T> labels(run.documents.size(), T(0));
   for (std::size_t q = 0; q < run.queries.size(); ++q) {
     const auto judged = qrels.find(run.queries[q]);

@@ -122,10 +122,9 @@ struct AdrMse {
   void fill_ranks(const T* values, std::size_t n, double* ranks, Workspace& workspace) const {
     std::uint32_t* order = workspace.take<std::uint32_t>(n);
     simd::rank_descending(values, order, n, workspace);
-    for (std::size_t first = 0, end; first < n; first = end) {
-      for (end = first + 1; !compat && end < n && values[order[end]] == values[order[first]];) ++end;
-      for (std::size_t r = first; r < end; ++r) ranks[order[r]] = 0.5 * static_cast<double>(first + 1 + end);
-    }
+    if (!compat)
+      return tie_ranks(values, order, n, ranks, [](auto first, auto last) { return 0.5 * static_cast<double>(first + last); });
+    for (std::size_t r = 0; r < n; ++r) ranks[order[r]] = static_cast<double>(r + 1);
   }
 
   template <Real T>

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <rankgrad/core/evaluate.hpp>
+#include <rankgrad/simd/scalar.hpp>
 
 #include <cmath>
 
@@ -37,14 +38,7 @@ constexpr std::size_t gradient_size(const RevisionView<T>& view) noexcept { retu
 /// Sizes agree, offsets are in order, weights are finite and not negative. O(m).
 template <Real T>
 Status validate(const RevisionView<T>& view) {
-  if (view.offsets.empty()) return Status::error("rankgrad: offsets is empty; revisions of no query have the one offset 0");
-  if (view.offsets[0] != 0) return Status::error("rankgrad: offsets[0] is %u; it must be 0", view.offsets[0]);
-  for (std::size_t q = 1; q < view.offsets.size(); ++q)
-    if (view.offsets[q] < view.offsets[q - 1])
-      return Status::error("rankgrad: offsets[%zu] is %u, below offsets[%zu], which is %u", q, view.offsets[q], q - 1,
-                           view.offsets[q - 1]);
-  if (view.offsets.back() != view.losses.size())
-    return Status::error("rankgrad: the last offset is %u; there are %zu losses", view.offsets.back(), view.losses.size());
+  if (Status s = detail::check_offsets("offsets", view.offsets, view.losses.size(), "losses"); !s) return s;
   if (Status s = detail::check_optional_length("weights", view.weights.size(), view.queries()); !s) return s;
   if (Status s = detail::check_optional_length("mask", view.mask.size(), view.losses.size()); !s) return s;
   return detail::check_values<T>("weights", view.weights, {}, T(0), std::numeric_limits<T>::max());
@@ -169,7 +163,7 @@ struct ComparativeRegularization {
     rest[n - 1] = effect[n - 1];
     double value = 0, sums = 0, squares = 0;   // sum over i <= k of 1 / Z_i and 1 / Z_i^2, times Z_k and Z_k^2
     for (std::size_t k = n - 1; k-- > 0;) {
-      const double apart = rest[k + 1] - effect[k], term = std::max(apart, 0.0) + std::log1p(std::exp(-std::abs(apart)));
+      const double apart = rest[k + 1] - effect[k], term = simd::softplus(apart);
       rest[k] = effect[k] + term;
       value += term;
     }

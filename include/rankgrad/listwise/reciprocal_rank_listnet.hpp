@@ -17,10 +17,7 @@ void reciprocal_target_ranks(const T* labels, std::size_t n, T* to, Workspace& w
   const auto frame = workspace.frame();
   std::uint32_t* order = workspace.take<std::uint32_t>(n);
   simd::rank_descending(labels, order, n, workspace);
-  for (std::size_t r = 0, first = 0; r < n; ++r) {
-    if (labels[order[r]] != labels[order[first]]) first = r;
-    to[order[r]] = T(1) / static_cast<T>(first + 1);
-  }
+  tie_ranks(labels, order, n, to, [](std::size_t first, std::size_t) { return T(1) / static_cast<T>(first); });
 }
 
 }  // namespace listwise

@@ -5,6 +5,7 @@
 #include <rankgrad/core/evaluate.hpp>
 #include <rankgrad/simd/rows.hpp>
 
+#include <bit>
 #include <cmath>
 #include <optional>
 
@@ -27,18 +28,21 @@ std::size_t mutual_nearest(std::span<const T> similarity, std::size_t columns, s
   RANKGRAD_EXPECTS(rows * columns == similarity.size(), "the similarities are not whole rows");
   RANKGRAD_EXPECTS(matches.size() >= std::min(rows, columns), "there is no room for all matches");
   const auto frame = workspace.frame();
-  T *const best = workspace.take<T>(columns, std::numeric_limits<T>::lowest()), *const where = workspace.take<T>(columns, T(-1));
+  // Row numbers are integers in the bits of a T, which select() moves as they are: as numbers of T they would end at 2^24.
+  const auto number_of = [](std::size_t u) { return std::bit_cast<T>(static_cast<Bits<T>>(u)); };
+  const T nobody = std::bit_cast<T>(Bits<T>(-1));
+  T *const best = workspace.take<T>(columns, std::numeric_limits<T>::lowest()), *const where = workspace.take<T>(columns, nobody);
   std::uint32_t* const partner = workspace.take<std::uint32_t>(rows);
   for (std::size_t u = 0; u < rows; ++u) {
     const T* const row = similarity.data() + u * columns;
-    const Pack<T> number(static_cast<T>(u));
+    const Pack<T> number(number_of(u));
     Pack<T> top[2] = {Pack<T>(std::numeric_limits<T>::lowest()), Pack<T>(std::numeric_limits<T>::lowest())};
     for_each_pack<T>(columns, [&](std::size_t v, auto at) RANKGRAD_INLINE {
       const Pack<T> s = at.load(row + v, std::numeric_limits<T>::lowest()), so_far = at.load(best + v, T(0));
       top[at.slot] = larger(top[at.slot], s);
       const auto better = s > so_far;
       at.store(best + v, select(better, s, so_far));
-      at.store(where + v, select(better, number, at.load(where + v, T(0))));
+      at.store(where + v, select(better, number, at.load(where + v, nobody)));
     });
     const T highest_of_row = highest(larger(top[0], top[1]));
     std::size_t v = 0;
@@ -48,7 +52,7 @@ std::size_t mutual_nearest(std::span<const T> similarity, std::size_t columns, s
   std::size_t count = 0;
   for (std::size_t u = 0; u < rows; ++u) {
     const std::size_t v = partner[u];
-    if (v == columns || where[v] != static_cast<T>(u)) continue;
+    if (v == columns || std::bit_cast<Bits<T>>(where[v]) != static_cast<Bits<T>>(u)) continue;
     if (above && !(static_cast<double>(best[v]) > *above)) continue;
     matches[count++] = {static_cast<std::uint32_t>(u), static_cast<std::uint32_t>(v)};
   }

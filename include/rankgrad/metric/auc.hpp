@@ -69,13 +69,9 @@ struct Auc {
       b_above += b;
       return true;
     });
-    const double best = (max_fpr - min_fpr) * (1 - min_tpr), chance = inside(0, 0, 1, 1);
-    if (scale == RocScale::fraction) area /= best;
-    if (scale == RocScale::mcclish) area = 0.5 + 0.5 * (area - chance) / (best - chance);
-    return {T(area), true};
+    return {T(scaled(area)), true};
   }
 
- private:
   /// The area of the region under the line from (f0, t0) to (f1, t1), both rising.
   double inside(double f0, double t0, double f1, double t1) const {
     const double width = f1 - f0, rise = t1 - t0;
@@ -85,6 +81,12 @@ struct Auc {
     if (!(high > low)) return 0;
     const double middle = t0 + rise * ((low + high) / 2 - f0) / width;
     return (high - low) * std::max(middle - min_tpr, 0.0);
+  }
+  /// The value, from the area inside the region.
+  double scaled(double area) const {
+    const double best = (max_fpr - min_fpr) * (1 - min_tpr), chance = inside(0, 0, 1, 1);
+    if (scale == RocScale::fraction) return area / best;
+    return scale == RocScale::mcclish ? 0.5 + 0.5 * (area - chance) / (best - chance) : area;
   }
 };
 

@@ -79,11 +79,7 @@ Contribution<T> comparable_pairs(const Phi& phi, const Weighting& weighting, Pai
 template <Real T>
 T* target_ranks(const PairList<T>& pairs, Workspace& workspace) {
   T* ranks = workspace.take<T>(pairs.n, T(1));
-  for (std::size_t i = 0; i < pairs.n;) {
-    const std::size_t end = pairs.worse_than(i);
-    std::fill(ranks + i, ranks + end, static_cast<T>(i + 1));
-    i = end;
-  }
+  tie_ranks(pairs.labels, InOrder{}, pairs.n, ranks);
   return ranks;
 }
 

@@ -98,9 +98,9 @@ class TieGroup {
 
   /// P = e^x / (1 + e^x): the softplus of pairs.
   void one(double x) {
-    value = softplus(-x);
-    slope = slopes[0] = std::exp(-softplus(x));
-    bend = bends[0] = slope * std::exp(-softplus(-x));
+    value = simd::softplus(-x);
+    slope = slopes[0] = std::exp(-simd::softplus(x));
+    bend = bends[0] = slope * std::exp(-simd::softplus(-x));
   }
 
   /// Fills h_ and y_. For y < 1, 1 - e^-y = y e^(-y/2) q with q = sinh(y/2) / (y/2); what stays under the logarithm is

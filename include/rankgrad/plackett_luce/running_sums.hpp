@@ -12,8 +12,6 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::plackett_luce {
 
-/// log(1 + e^x).
-inline double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
 /// log(e^a + e^b).
 inline double log_add(double a, double b) { return std::max(a, b) + std::log1p(std::exp(-std::abs(a - b))); }
 

@@ -218,7 +218,7 @@ class Scan {
         exponentials_[k] = std::exp(scores[k] - log_z);
         logs_[k] = log_z - scores[k] + std::log(denominators[k]);
       }
-      if (e - b == 1) logs_[b] = e < n_ ? softplus(below - scores[b]) : 0;   // without the subtraction
+      if (e - b == 1) logs_[b] = e < n_ ? simd::softplus(below - scores[b]) : 0;   // without the subtraction
     }
     denominators_ = denominators;
   }

@@ -12,6 +12,7 @@
 #include <rankgrad/preference/dpo.hpp>
 #include <rankgrad/preference/ipo.hpp>
 #include <rankgrad/preference/simpo.hpp>
+#include <rankgrad/simd/scalar.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
@@ -25,17 +26,13 @@ struct PairDifficulty {
   double required_drop() const { return initial - threshold; }    ///< the reference ranks it wrongly where this is above 0
 };
 
-namespace preference {
-inline double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
-}  // namespace preference
-
 /// Ranked rightly if and only if the loss is at most softplus(beta gamma R): D >= 0 is h >= -beta gamma R. The initial loss is
 /// log 2 for gamma = 1.
 template <Real T>
 PairDifficulty difficulty(const Dpo& loss, const PreferenceView<T>& view, std::size_t pair) {
   const double D = view.policy_ratio(pair), R = view.reference_ratio(pair);
-  return {preference::softplus(-loss.beta * (D - loss.gamma * R)), preference::softplus(loss.beta * loss.gamma * R),
-          preference::softplus(-loss.beta * (1 - loss.gamma) * R)};
+  return {simd::softplus(-loss.beta * (D - loss.gamma * R)), simd::softplus(loss.beta * loss.gamma * R),
+          simd::softplus(-loss.beta * (1 - loss.gamma) * R)};
 }
 
 /// A loss of at most (R + 1 / (2 tau))^2 is enough, if R >= -1 / (2 tau); below, a loss of 0 means the wrong order, and the
@@ -55,8 +52,8 @@ PairDifficulty difficulty(const SimPo& loss, const PreferenceView<T>& view, std:
   if (!view.reference_chosen.empty())
     before = static_cast<double>(view.reference_chosen[pair]) / static_cast<double>(view.chosen_lengths[pair]) -
              static_cast<double>(view.reference_rejected[pair]) / static_cast<double>(view.rejected_lengths[pair]);
-  return {preference::softplus(loss.margin - loss.beta * view.policy_ratio_per_token(pair)), preference::softplus(loss.margin),
-          preference::softplus(loss.margin - loss.beta * before)};
+  return {simd::softplus(loss.margin - loss.beta * view.policy_ratio_per_token(pair)), simd::softplus(loss.margin),
+          simd::softplus(loss.margin - loss.beta * before)};
 }
 
 }  // namespace rankgrad

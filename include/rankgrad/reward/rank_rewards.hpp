@@ -5,7 +5,7 @@
 #include <rankgrad/core/check_offsets.hpp>
 #include <rankgrad/core/validate.hpp>
 #include <rankgrad/metric/gain_discount.hpp>
-#include <rankgrad/simd/sorting.hpp>
+#include <rankgrad/simd/ranking.hpp>
 
 #include <ranges>
 
@@ -69,7 +69,7 @@ namespace detail {
 /// ranks[g] = 1 + the number of readable rollouts with a higher score: tied ones share the best of their ranks (1, 2, 2, 4).
 /// 0 for those that are not readable.
 template <Real T>
-void tie_ranks(const ScoredRollouts<T>& view, std::uint32_t* ranks, Workspace& workspace) {
+void rank_readable(const ScoredRollouts<T>& view, std::uint32_t* ranks, Workspace& workspace) {
   const auto frame = workspace.frame();
   std::uint32_t* order = workspace.take<std::uint32_t>(view.rollouts());
   std::size_t count = 0;
@@ -78,10 +78,7 @@ void tie_ranks(const ScoredRollouts<T>& view, std::uint32_t* ranks, Workspace& w
     if (view.readable(g)) order[count++] = g;
   }
   simd::sort_descending(view.scores.data(), order, count, workspace);
-  for (std::size_t r = 0; r < count; ++r) {
-    const bool tied = r > 0 && view.scores[order[r]] == view.scores[order[r - 1]];
-    ranks[order[r]] = tied ? ranks[order[r - 1]] : static_cast<std::uint32_t>(r + 1);
-  }
+  tie_ranks(view.scores.data(), order, count, ranks);
 }
 
 /// make_positive(rollouts of positives) gives the function of the rank that is what a rollout of a positive gets.
@@ -93,7 +90,7 @@ void fill_by_rank(const RankRewardCases& cases, const ScoredRollouts<T>& view, s
   require(rankgrad::detail::check_length("rewards", rewards.size(), view.rollouts()));
   const auto frame = workspace.frame();
   std::uint32_t* ranks = workspace.take<std::uint32_t>(view.rollouts());
-  tie_ranks(view, ranks, workspace);
+  rank_readable(view, ranks, workspace);
   std::uint32_t lowest = 0;   // the worst rank of a positive
   std::size_t positives = 0;
   const auto for_each = [&](const auto& body) {

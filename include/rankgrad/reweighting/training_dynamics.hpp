@@ -140,7 +140,10 @@ class DynamicsWindow {
     }
   }
 
-  std::size_t size(std::uint32_t label) const { return classes_[label].samples.size(); }
+  std::size_t size(std::uint32_t label) const {
+    RANKGRAD_EXPECTS(label < classes_.size(), "the label has no window");
+    return classes_[label].samples.size();
+  }
 
   /// O(samples of the class); once per batch, class and group, not per sample.
   GroupDynamics group(std::uint32_t label, AgreementGroup which = AgreementGroup::all) const {

@@ -59,12 +59,13 @@ struct AttentionScore {
     RANKGRAD_EXPECTS(null.empty() || null.size() == query.size(), "the attention of both queries differs in size");
     RANKGRAD_EXPECTS(begins.size() == scores.size() && ends.size() == scores.size(), "begins, ends and scores differ in size");
     RANKGRAD_EXPECTS(keep.empty() || keep.size() == query.size(), "keep and tokens differ in size");
+    for (std::size_t i = 0; i < scores.size(); ++i)
+      if (begins[i] > ends[i] || ends[i] > query.size())
+        require(Status::error("rankgrad: document %zu is the tokens %u to %u of %zu", i, begins[i], ends[i], query.size()));
     std::fill(keep.begin(), keep.end(), std::uint8_t{0});
     const auto c = [&](std::size_t u) { return query[u] - (null.empty() ? 0 : null[u]); };
     for (std::size_t i = 0; i < scores.size(); ++i) {
       const std::size_t begin = begins[i], end = ends[i];
-      if (begin > end || end > query.size())
-        require(Status::error("rankgrad: document %zu is the tokens %zu to %zu of %zu", i, begin, end, query.size()));
       scores[i] = 0;
       const double count = static_cast<double>(end - begin);
       double mean = 0, squares = 0;

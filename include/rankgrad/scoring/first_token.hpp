@@ -14,6 +14,17 @@
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
+namespace detail {
+
+inline Status check_identifiers(std::span<const std::uint32_t> identifiers, std::size_t logits) {
+  for (std::size_t c = 0; c < identifiers.size(); ++c)
+    if (identifiers[c] >= logits)
+      return Status::error("rankgrad: identifiers[%zu] is %u; there are %zu logits", c, identifiers[c], logits);
+  return {};
+}
+
+}  // namespace detail
+
 /// scores[c] = logits[identifiers[c]]: no softmax is needed for an order. With a ranking loss of these scores and the
 /// cross-entropy of the same place it is the joint objective of FIRST, L_LM + lambda L_rank, lambda = 10 for the weighted RankNet
 /// (its weight 1 / (r_i + r_j), mean over pairs), 0.1 for ListNet, 1 for others.
@@ -25,11 +36,8 @@ template <Real T>
 void identifier_scores(std::span<const T> logits, std::span<const std::uint32_t> identifiers,
                        std::type_identity_t<std::span<T>> scores) {
   RANKGRAD_EXPECTS(scores.size() == identifiers.size(), "scores and identifiers differ in size");
-  for (std::size_t c = 0; c < scores.size(); ++c) {
-    if (identifiers[c] >= logits.size())
-      require(Status::error("rankgrad: identifiers[%zu] is %u; there are %zu logits", c, identifiers[c], logits.size()));
-    scores[c] = logits[identifiers[c]];
-  }
+  require(detail::check_identifiers(identifiers, logits.size()));
+  for (std::size_t c = 0; c < scores.size(); ++c) scores[c] = logits[identifiers[c]];
 }
 
 /// The chain back: adds scale dL/dscore_c to the gradient of the logit of candidate c, [V].
@@ -37,10 +45,8 @@ template <Real T>
 void add_identifier_gradient(std::span<const T> score_gradient, std::span<const std::uint32_t> identifiers,
                              std::type_identity_t<std::span<T>> logits_gradient, T scale = T(1)) {
   RANKGRAD_EXPECTS(score_gradient.size() == identifiers.size(), "score_gradient and identifiers differ in size");
-  for (std::size_t c = 0; c < identifiers.size(); ++c) {
-    RANKGRAD_EXPECTS(identifiers[c] < logits_gradient.size(), "an identifier is beyond the logits");
-    logits_gradient[identifiers[c]] += scale * score_gradient[c];
-  }
+  require(detail::check_identifiers(identifiers, logits_gradient.size()));
+  for (std::size_t c = 0; c < identifiers.size(); ++c) logits_gradient[identifiers[c]] += scale * score_gradient[c];
 }
 
 /// A token that an inference server returned among the most probable ones: the candidate that it names, its log-probability.
@@ -90,7 +96,7 @@ inline void first_token_order(std::span<const ReturnedToken> returned, std::span
     if (!named[c]) order[placed++] = c;
 }
 
-/// The window in its new order: items[k] becomes what items[order[k]] was. Its scores are handed out anew, the highest first, so
+/// The window in its new order, a permutation: items[k] becomes what items[order[k]] was. Its scores are handed out anew, the highest first, so
 /// that they stay monotone in the rank; in a window that was sorted by score they stay where they are, as in the source.
 template <Real T>
 void reorder_window(std::span<const std::uint32_t> order, std::span<std::uint32_t> items,
@@ -98,12 +104,14 @@ void reorder_window(std::span<const std::uint32_t> order, std::span<std::uint32_
   RANKGRAD_EXPECTS(order.size() == items.size(), "order and items differ in size");
   RANKGRAD_EXPECTS(scores.empty() || scores.size() == items.size(), "scores and items differ in size");
   const auto frame = workspace.frame();
+  std::uint8_t* const named = workspace.take<std::uint8_t>(items.size());
+  std::fill_n(named, items.size(), std::uint8_t{0});
+  for (std::size_t k = 0; k < order.size(); ++k)
+    if (order[k] >= items.size() || named[order[k]]++ != 0)
+      require(Status::error("rankgrad: order[%zu] is %u; it must name each of %zu items once", k, order[k], items.size()));
   std::uint32_t* const before = workspace.take<std::uint32_t>(items.size());
   std::copy(items.begin(), items.end(), before);
-  for (std::size_t k = 0; k < items.size(); ++k) {
-    RANKGRAD_EXPECTS(order[k] < items.size(), "order is not one of this window");
-    items[k] = before[order[k]];
-  }
+  for (std::size_t k = 0; k < items.size(); ++k) items[k] = before[order[k]];
   for (std::size_t k = 1; k < scores.size(); ++k) {
     const T score = scores[k];
     std::size_t at = k;

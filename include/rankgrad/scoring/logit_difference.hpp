@@ -9,8 +9,6 @@
 #include <rankgrad/core/validate.hpp>
 #include <rankgrad/simd/math.hpp>
 
-#include <cmath>
-
 namespace rankgrad::inline RANKGRAD_ABI::scoring {
 
 /// s = z_1 - z_0, the log-odds of "1" among the two; "1" is the more probable where s > 0. `scores` is overwritten.
@@ -35,10 +33,7 @@ void fill_logit_differences(std::span<const T> positive_logits, std::type_identi
 struct DisplayScale {
   double largest = 12;
 
-  double operator()(double score) const {
-    const double x = score - largest / 2, e = std::exp(-std::abs(x));
-    return (x < 0 ? e : 1) / (1 + e);
-  }
+  double operator()(double score) const { return simd::sigmoid(score - largest / 2); }
 };
 
 }  // namespace rankgrad::scoring

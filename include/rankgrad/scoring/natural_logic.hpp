@@ -70,10 +70,10 @@ inline bool is_sufficient(std::span<const NaturalOperator> operators, std::span<
                           std::span<const double> scores, double cutoff, Sufficient rule = Sufficient::all) {
   const std::size_t proofs = offsets.empty() ? 0 : offsets.size() - 1;
   RANKGRAD_EXPECTS(scores.empty() || scores.size() == proofs, "scores and proofs differ in number");
+  require(detail::check_rising("offsets", offsets));
   RANKGRAD_EXPECTS(offsets.empty() || offsets.back() <= operators.size(), "offsets end beyond the operators");
   std::size_t counted = 0, reached = 0;
   for (std::size_t k = 0; k < proofs; ++k) {
-    RANKGRAD_EXPECTS(offsets[k] <= offsets[k + 1] && offsets[k + 1] <= operators.size(), "the offsets of the proofs fall");
     if ((!scores.empty() && !(scores[k] > cutoff)) || offsets[k] == offsets[k + 1]) continue;
     ++counted;
     reached += verdict(operators.subspan(offsets[k], offsets[k + 1] - offsets[k])) != Verdict::not_enough;
@@ -110,12 +110,9 @@ Status validate(const ProofView<T>& view) {
   const std::size_t proofs = view.size();
   if (Status s = detail::check_length("labels", view.labels.size(), proofs); !s) return s;
   if (Status s = detail::check_optional_length("weights", view.weights.size(), proofs); !s) return s;
-  if (proofs > 0 && view.offsets[0] != 0) return Status::error("rankgrad: offsets[0] is %u; it must be 0", view.offsets[0]);
-  for (std::size_t k = 0; k < proofs; ++k)
-    if (view.offsets[k + 1] < view.offsets[k])
-      return Status::error("rankgrad: offsets[%zu] is %u, below offsets[%zu], which is %u", k + 1, view.offsets[k + 1], k,
-                           view.offsets[k]);
-  const std::size_t steps = proofs > 0 ? view.offsets[proofs] : 0;
+  const std::size_t steps = view.offsets.empty() ? 0 : view.offsets.back();
+  if (!view.offsets.empty())
+    if (Status s = detail::check_offsets("offsets", view.offsets, steps, "steps"); !s) return s;
   if (Status s = detail::check_length("operators", view.operators.size(), natural_logic::kinds * steps); !s) return s;
   if (Status s = detail::check_values<T>("labels", view.labels, {}, T(0), T(1)); !s) return s;
   return detail::check_values<T>("weights", view.weights, {}, T(0), std::numeric_limits<T>::max());

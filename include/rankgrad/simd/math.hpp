@@ -8,6 +8,7 @@
 #pragma once
 
 #include <rankgrad/simd/lookup.hpp>
+#include <rankgrad/simd/scalar.hpp>
 
 #include <algorithm>
 #include <limits>

@@ -44,6 +44,25 @@ void rank_order(const ListView<T>& list, Ties ties, std::uint64_t seed, std::uin
   rank_order(list, list.labels.data(), ties, seed, order, workspace, by_rank);
 }
 
+/// For tie_ranks(): the best rank of a group, as in 1, 2, 2, 4.
+struct BestRank {
+  constexpr std::size_t operator()(std::size_t first, std::size_t) const noexcept { return first; }
+};
+/// For tie_ranks(): the values are in order already.
+struct InOrder {
+  constexpr std::size_t operator[](std::size_t r) const noexcept { return r; }
+};
+/// ranks[order[r]], r < n, from an order in which equal values stand together. Items of equal value share what
+/// share(first, last) makes of the ranks first .. last that they hold, counted from 1.
+template <class T, class Order, class R, class Share = BestRank>
+void tie_ranks(const T* values, const Order& order, std::size_t n, R* ranks, const Share& share = {}) {
+  for (std::size_t first = 0, end; first < n; first = end) {
+    for (end = first + 1; end < n && values[order[end]] == values[order[first]];) ++end;
+    const R rank = static_cast<R>(share(first + 1, end));
+    for (std::size_t r = first; r < end; ++r) ranks[order[r]] = rank;
+  }
+}
+
 /// rank[i] - 1 = position[i] = where item i stands in `order`.
 inline void invert_order(const std::uint32_t* order, std::size_t n, std::uint32_t* position) {
   for (std::size_t r = 0; r < n; ++r) position[order[r]] = static_cast<std::uint32_t>(r);

@@ -24,13 +24,6 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::tokens {
 
-/// softplus and sigmoid of one number, for any x.
-inline double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
-inline double sigmoid(double x) {
-  const double e = std::exp(-std::abs(x));
-  return (x < 0 ? e : 1) / (1 + e);
-}
-
 /// Of some logits: the highest, sum e^{z - top}, and, where asked for, sum (top - z).
 template <Real T>
 struct RowSums {
@@ -90,8 +83,8 @@ struct Row {
   double probability = 1;    ///< p_y
   double other = 0;          ///< 1 - p_y
 
-  double negative_log() const { return softplus(margin); }                      ///< -log p_y
-  double negative_log_of_other() const { return softplus(-margin); }            ///< -log(1 - p_y)
+  double negative_log() const { return simd::softplus(margin); }                      ///< -log p_y
+  double negative_log_of_other() const { return simd::softplus(-margin); }            ///< -log(1 - p_y)
   double log_sum_above_top() const { return log_sum + negative_log_of_other(); }  ///< log sum_v e^{z_v} - top, >= 0
   double inverse() const { return others.exponentials > 0 ? 1 / others.exponentials : 0; }
 };
@@ -101,8 +94,8 @@ Row<T> read_row(const T* z, std::size_t vocabulary, std::size_t y) {
   row.others = sums_of<with_below>(z, y).joined(sums_of<with_below>(z + y + 1, vocabulary - y - 1));
   row.log_sum = std::log(row.others.exponentials);
   row.margin = static_cast<double>(row.others.top) - static_cast<double>(z[y]) + row.log_sum;
-  row.probability = sigmoid(-row.margin);
-  row.other = sigmoid(row.margin);
+  row.probability = simd::sigmoid(-row.margin);
+  row.other = simd::sigmoid(row.margin);
   return row;
 }
 

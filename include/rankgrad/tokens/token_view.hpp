@@ -91,17 +91,10 @@ template <class View>
 Status check_tokens(const View& view) {
   using T = typename View::value_type;
   const std::size_t n = view.size();
-  const auto offsets = view.offsets;
   if (Status s = check_optional_length("weights", view.weights.size(), n); !s) return s;
   if (Status s = check_optional_length("mask", view.mask.size(), n); !s) return s;
-  if (!offsets.empty()) {
-    if (offsets[0] != 0) return Status::error("rankgrad: offsets[0] is %u; it must be 0", offsets[0]);
-    for (std::size_t q = 1; q < offsets.size(); ++q)
-      if (offsets[q] < offsets[q - 1])
-        return Status::error("rankgrad: offsets[%zu] is %u, below offsets[%zu], which is %u", q, offsets[q], q - 1,
-                             offsets[q - 1]);
-    if (offsets.back() != n) return Status::error("rankgrad: the last offset is %u; there are %zu tokens", offsets.back(), n);
-  }
+  if (!view.offsets.empty())
+    if (Status s = check_offsets("offsets", view.offsets, n, "tokens"); !s) return s;
   if (Status s = check_optional_length("sequence_weights", view.sequence_weights.size(), tokens::sequences(view)); !s) return s;
   constexpr T limit = std::numeric_limits<T>::max();
   if (Status s = check_values<T>("sequence_weights", view.sequence_weights, {}, T(0), limit); !s) return s;

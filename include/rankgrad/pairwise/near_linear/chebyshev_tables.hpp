@@ -24,6 +24,7 @@
 #pragma once
 
 #include <rankgrad/simd/pack.hpp>
+#include <rankgrad/simd/scalar.hpp>
 
 #include <cmath>
 
@@ -100,11 +101,10 @@ class Tables {
           }
       }
     };
-    const auto f = [](double d) { const double e = std::exp(-std::fabs(d)); return (d < 0 ? 1 : e) / (1 + e); };
-    near(slope, f);
-    near(other_slope, [&](double d) { return f(-d); });
-    near(value, [](double d) { return (d < 0 ? -d : 0) + std::log1p(std::exp(-std::fabs(d))); });
-    near(curvature, [&](double d) { return f(d) * f(-d); });
+    near(slope, [](double d) { return simd::sigmoid(-d); });
+    near(other_slope, [](double d) { return simd::sigmoid(d); });
+    near(value, [](double d) { return simd::softplus(-d); });
+    near(curvature, [](double d) { return simd::sigmoid(d) * simd::sigmoid(-d); });
     for (Near* table : {&slope, &other_slope, &curvature})
       for (auto& sources : *table)
         for (double* series : sources) to_powers(series);

@@ -13,6 +13,7 @@
 // three times over; where bins hold but a few items each, they are taken a stretch at a time (streamed.hpp).
 #pragma once
 
+#include <rankgrad/core/all_here.hpp>
 #include <rankgrad/core/gradient_sink.hpp>
 #include <rankgrad/pairwise/near_linear/closing_up.hpp>
 #include <rankgrad/pairwise/near_linear/cost.hpp>
@@ -89,14 +90,16 @@ struct Series {
         curvatures(curvature ? workspace.take<double>(cells * row<T>) : nullptr) {}
 };
 
-/// The grid step, and the factors of the gradient and curvature by scores. False: no comparable pair has weight.
+/// The grid step, and the factors of the gradient and curvature by scores. False: no comparable pair has weight. `add_up`
+/// makes the moments those of the whole list: see core/all_here.hpp.
 struct Outcome {
   double value = 0, slope_factor = 0, curvature_factor = 0;
   bool valid = false;
 };
-template <Real T>
+template <Real T, class AddUp>
 Outcome act(const Grid<T>& grid, std::size_t classes, const Series<T>& series, double sigma, Normalize normalize, double scale,
-            Workspace& workspace) {
+            Workspace& workspace, const AddUp& add_up) {
+  add_up(std::span<double>(series.moments, classes * grid.bins.count * row<T>));
   const double weight = pair_weight<T>(series.moments, classes, grid.bins.count);
   if (!(weight > 0)) return {};
   const double value =
@@ -107,9 +110,9 @@ Outcome act(const Grid<T>& grid, std::size_t classes, const Series<T>& series, d
   return {factor * value, factor * sigma * scale, factor * sigma * sigma * scale, true};
 }
 
-template <Real T>
+template <Real T, class AddUp>
 Outcome by_registers(const Items<T>& items, const Grid<T>& grid, double sigma, Normalize normalize, const GradientSink<T>& out,
-                     Workspace& workspace) {
+                     Workspace& workspace, const AddUp& add_up) {
   constexpr std::size_t m = Order<T>::m;
   const std::size_t cells = items.classes * grid.bins.count;
   const std::size_t pieces = (items.n + piece_size - 1) / piece_size;
@@ -119,7 +122,7 @@ Outcome by_registers(const Items<T>& items, const Grid<T>& grid, double sigma, N
     if (items.weights) CompressedPiece<true, T>(items, grid, sums, own).add(p * piece_size, end_of(p));
     else CompressedPiece<false, T>(items, grid, sums, own).add(p * piece_size, end_of(p));
   });
-  const Outcome outcome = act(grid, items.classes, series, sigma, normalize, static_cast<double>(out.scale), workspace);
+  const Outcome outcome = act(grid, items.classes, series, sigma, normalize, static_cast<double>(out.scale), workspace, add_up);
   if (!outcome.valid) return outcome;
   const auto evaluate = [&]<std::size_t Cells>(std::integral_constant<std::size_t, Cells>) {
     T* slope = workspace.take<T>(m * Cells);
@@ -140,9 +143,9 @@ Outcome by_registers(const Items<T>& items, const Grid<T>& grid, double sigma, N
   return outcome;
 }
 
-template <Real T>
+template <Real T, class AddUp>
 Outcome by_sorting(const Items<T>& items, const Grid<T>& grid, double sigma, Normalize normalize, const GradientSink<T>& out,
-                   Workspace& workspace) {
+                   Workspace& workspace, const AddUp& add_up) {
   const std::size_t cells = items.classes * grid.bins.count, n = items.n;
   const std::size_t size = sorted_piece_size(cells), pieces = (n + size - 1) / size;
   const Series<T> series(cells, out.hess != nullptr, workspace);
@@ -158,7 +161,7 @@ Outcome by_sorting(const Items<T>& items, const Grid<T>& grid, double sigma, Nor
     if (weights) add_sorted<true>(piece(p), weights, cells, sums);
     else add_sorted<false>(piece(p), weights, cells, sums);
   });
-  const Outcome outcome = act(grid, items.classes, series, sigma, normalize, static_cast<double>(out.scale), workspace);
+  const Outcome outcome = act(grid, items.classes, series, sigma, normalize, static_cast<double>(out.scale), workspace, add_up);
   if (!outcome.valid) return outcome;
   for_each_piece(pieces, workspace, [&](std::size_t p, Workspace& own) {
     const auto frame = own.frame();
@@ -222,6 +225,19 @@ Outcome by_stretches(const Items<T>& items, const Grid<T>& grid, double sigma, N
 
 }  // namespace detail
 
+/// The loss on all bins of its range, by registers (which must fit) or sorted. Of items that are a part of a list, the rest of
+/// which is elsewhere on the same grid, `add_up` makes it the loss of the list.
+template <Real T, class AddUp = AllHere>
+Contribution<T> on_all_bins(const Items<T>& items, Placement<T>& placed, Path path, double sigma, Normalize normalize,
+                            const GradientSink<T>& out, Workspace& workspace, const AddUp& add_up = {}) {
+  const auto frame = workspace.frame();
+  all_bins(placed, workspace);
+  const detail::Outcome outcome = path == Path::registers
+                                      ? detail::by_registers(items, placed.grid, sigma, normalize, out, workspace, add_up)
+                                      : detail::by_sorting(items, placed.grid, sigma, normalize, out, workspace, add_up);
+  return {static_cast<T>(outcome.value), outcome.valid};
+}
+
 /// The loss, its gradient and curvature added to `out`. Nothing where the pairs are to be taken one by one: they are
 /// predicted to be faster (Path::automatic), a score is not finite, grades are not whole numbers within a range of 32,
 /// or sigma times a score is beyond what bins.hpp can represent. A path that is forced is taken wherever it is possible.
@@ -243,19 +259,13 @@ std::optional<Contribution<T>> logistic(const ListView<T>& list, double sigma, T
   if (path == Path::pairs || (path == Path::registers && !fits_registers(shape))) return {};
 
   const auto frame = workspace.frame();
-  const Grid<T>& grid = placed->grid;
   const double cells = placed->span * static_cast<double>(items.classes),
                at_once = rows_budget(n) / cell_bytes<T> / static_cast<double>(items.classes);
-  detail::Outcome outcome;
   // Cells are whole numbers in T.
-  if (path == Path::streamed || (path == Path::sorted && (placed->span > at_once || cells > 0x1p22))) {
-    const std::size_t bins = path == Path::streamed ? stretch_bins : std::max(stretch_bins, static_cast<std::size_t>(at_once));
-    outcome = detail::by_stretches(items, grid, sigma, normalize, out, workspace, bins);
-  } else {
-    all_bins(*placed, workspace);
-    outcome = path == Path::registers ? detail::by_registers(items, grid, sigma, normalize, out, workspace)
-                                      : detail::by_sorting(items, grid, sigma, normalize, out, workspace);
-  }
+  if (path != Path::streamed && (path != Path::sorted || (placed->span <= at_once && cells <= 0x1p22)))
+    return on_all_bins(items, *placed, path, sigma, normalize, out, workspace);
+  const std::size_t bins = path == Path::streamed ? stretch_bins : std::max(stretch_bins, static_cast<std::size_t>(at_once));
+  const detail::Outcome outcome = detail::by_stretches(items, placed->grid, sigma, normalize, out, workspace, bins);
   return Contribution<T>{static_cast<T>(outcome.value), outcome.valid};
 }
 

@@ -21,10 +21,9 @@ struct Placement {
 
 /// Nothing where a score is not finite, or where sigma times a score is beyond what bins.hpp can represent.
 template <Real T>
-std::optional<Placement<T>> place_on_grid(const T* scores, std::size_t n, double sigma, Workspace& workspace) {
+std::optional<Placement<T>> place_on_grid(const simd::Range<T>& range, double sigma) {
   const Scaling<T> scaling(sigma);
-  if (n == 0 || !scaling.usable()) return {};
-  const simd::Range<T> range = range_by_pieces(scores, n, workspace);
+  if (!scaling.usable()) return {};
   Grid<T> grid{scaling, Terms::exact, T(0), {}};
   if (!range.finite || !scaling.terms_for(std::max(-range.low, range.high), grid.terms)) return {};
   const T ends[2] = {range.low, range.high};
@@ -36,6 +35,11 @@ std::optional<Placement<T>> place_on_grid(const T* scores, std::size_t n, double
   bound[1] += slack;
   grid.first = bound[0];
   return Placement<T>{grid, static_cast<double>(bound[1]) - static_cast<double>(bound[0]) + 1};
+}
+template <Real T>
+std::optional<Placement<T>> place_on_grid(const T* scores, std::size_t n, double sigma, Workspace& workspace) {
+  if (n == 0 || !Scaling<T>(sigma).usable()) return {};
+  return place_on_grid(range_by_pieces(scores, n, workspace), sigma);
 }
 
 /// Numbers the bins that have items: id[b] rising, compact[i] the b of item i.
