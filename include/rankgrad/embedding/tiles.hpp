@@ -115,9 +115,9 @@ class Tiles {
         done(tiles);
       }
     };
-    const auto see = [&](const auto& tile, std::size_t) {   // a template: not every objective has it
+    const auto see = [&](const Tile<T>& tile, std::size_t) {
       multiply(tile);
-      objective.see(tile);
+      if constexpr (Objective::passes != Passes::one) objective.see(tile);
     };
     const auto nothing = [](std::size_t) {};
     const auto add_gradients = [&](const Tile<T>& tile, std::size_t slot) {
