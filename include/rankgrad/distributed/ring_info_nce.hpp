@@ -57,9 +57,7 @@ class RingInfoNce {
       if (!part.empty()) simd::clear(part.data(), part.size());
 
     const auto frame = workspace.frame();
-    std::uint8_t* const asks = workspace.take<std::uint8_t>(view.query_count());
-    for (std::size_t i = 0; i < view.query_count(); ++i) asks[i] = embedding::has_positive(view, i);
-    const auto queries = embedding::side_of<T>(view.queries, view.dimension, {asks, view.query_count()}, loss.similarity, workspace);
+    const auto queries = embedding::asking_side(view, loss.similarity, workspace);
     const auto documents = embedding::side_of<T>(view.documents, view.dimension, view.document_mask, loss.similarity, workspace);
     struct Sizes {
       std::size_t queries, documents;
@@ -102,19 +100,21 @@ class RingInfoNce {
     const auto wrong = [&]() -> Status {
       if (Status s = loss.check(); !s) return s;
       if (Status s = validate(view); !s) return s;
-      if (Status s = detail::check_optional_length("the queries' gradient", out.queries.size(), view.queries.size()); !s) return s;
-      if (Status s = detail::check_optional_length("the documents' gradient", out.documents.size(), view.documents.size()); !s) return s;
+      if (Status s = rankgrad::detail::check_optional_length("the queries' gradient", out.queries.size(), view.queries.size()); !s) return s;
+      if (Status s = rankgrad::detail::check_optional_length("the documents' gradient", out.documents.size(), view.documents.size()); !s) return s;
       for (std::size_t i = 0; i < std::size(parts); ++i)
         if (anywhere[i] > 0 && parts[i].needed && !parts[i].given)
           return Status::error("rankgrad: %s: given on another rank, and not here", parts[i].name);
       return {};
     };
-    agree(comm, wrong(), {{"dimension", view.dimension}, {"the size of a number", sizeof(T)}, {"temperature", loss.temperature},
-                          {"smoothing", loss.smoothing}, {"focal_gamma", loss.focal_gamma}});
-    const auto code = [](auto option) { return static_cast<int>(option); };
-    agree(comm, {}, {{"direction", code(loss.direction)}, {"similarity", code(loss.similarity)}, {"positives", code(loss.positives)},
-                     {"detach_focal", code(loss.detach_focal)}, {"average_directions", code(loss.average_directions)},
-                     {"normalize", code(loss.normalize)}});
+    agree(comm, wrong(), {{"dimension", view.dimension}, {"the size of a number", sizeof(T)},
+                          {"InBatchInfoNce.temperature", loss.temperature}, {"InBatchInfoNce.smoothing", loss.smoothing},
+                          {"InBatchInfoNce.focal_gamma", loss.focal_gamma}, {"InBatchInfoNce.detach_focal", loss.detach_focal}});
+    agree(comm, {}, {{"InBatchInfoNce.direction", static_cast<int>(loss.direction)},
+                     {"InBatchInfoNce.similarity", static_cast<int>(loss.similarity)},
+                     {"InBatchInfoNce.positives", static_cast<int>(loss.positives)},
+                     {"InBatchInfoNce.average_directions", loss.average_directions},
+                     {"InBatchInfoNce.normalize", static_cast<int>(loss.normalize)}});
     return {.documents = {}, .bias = anywhere[0] > 0, .ids = anywhere[1] > 0, .query_gradient = anywhere[3] > 0,
             .document_gradient = anywhere[4] > 0};
   }

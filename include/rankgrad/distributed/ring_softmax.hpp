@@ -37,6 +37,23 @@ struct DocumentBlock {
   }
 };
 
+/// The halves of an objective that needs sums over rows and columns, each for a walk through the tiles of its own.
+template <class Objective>
+struct SumsOf {
+  static constexpr embedding::Passes passes = embedding::Passes::sums;
+  Objective& objective;
+  template <Real T>
+  void see(const embedding::Tile<T>& tile) { objective.see(tile); }
+  void close_rows(const std::uint32_t* row, std::size_t n) { objective.close_rows(row, n); }
+};
+template <class Objective>
+struct DerivativesOf {
+  static constexpr embedding::Passes passes = embedding::Passes::one;
+  const Objective& objective;
+  template <Real T>
+  void derive(const embedding::Tile<T>& tile) const { objective.derive(tile); }
+};
+
 template <Real T, Communicator C>
 class RingSoftmax {
   using Side = embedding::Side<T>;
@@ -74,37 +91,9 @@ class RingSoftmax {
   }
 
  private:
-  /// Each half of an objective for a walk of its own.
-  template <class S>
-  struct Seeing {
-    static constexpr embedding::Passes passes = embedding::Passes::sums;
-    S& softmax;
-    void see(const embedding::Tile<T>& tile) { softmax.see(tile); }
-    void close_rows(const std::uint32_t* row, std::size_t n) { softmax.close_rows(row, n); }
-  };
-  template <class S>
-  struct Deriving {
-    static constexpr embedding::Passes passes = embedding::Passes::one;
-    const S& softmax;
-    void derive(const embedding::Tile<T>& tile) const { softmax.derive(tile); }
-  };
-
   template <bool Bounded>
   EmbeddingValue<T> both_passes(const EmbeddingGradient<T>& out) {
-    const std::size_t ranks = comm_.size();
-    for (std::size_t p = 1; p < ranks; ++p) {
-      move_documents(p - 1, p, p == 1 ? home_ : here_, p == 1 ? here_ : next_);
-      if (p > 1) {
-        move_sums<Bounded>(p - 1, p, here_, next_);
-        std::swap(here_, next_);
-      }
-      meet<Bounded>(p, false, [&](const Relations& pairs, Tiles& tiles, Softmax<Bounded>& softmax) {
-        embedding::count_pairs(pairs, rows_, here_.columns);
-        see(tiles, softmax);
-      });
-    }
-    if (ranks > 1) move_sums<Bounded>(ranks - 1, ranks, here_, home_);
-
+    go_round<Bounded>();
     embedding::count_pairs(pairs_, rows_, home_.columns);
     const Side own = side_of(home_, documents_.n);
     Tiles tiles(queries_, own, loss_.tiles, false, workspace_);
@@ -120,23 +109,46 @@ class RingSoftmax {
     loss_.scale_weights(home_.columns, weights[1]);
     softmax.close();
     double result[] = {softmax.value(), 0};
-
     if (plan_.query_gradient || plan_.document_gradient) {
-      if (ranks > 1) move_factors<Bounded>(ranks, ranks - 1, home_, here_);
-      for (std::size_t p = ranks - 1; p > 0; --p) {
-        meet<Bounded>(p, true, [&](const Relations&, Tiles& back, Softmax<Bounded>& guest) { derive(back, guest, out.queries, here_, size_at(p)); });
-        carry(p, p - 1, here_.gradient, p > 1 ? next_.gradient : home_.gradient, d());
-        if (p == 1) break;
-        move_documents(p, p - 1, here_, next_);
-        move_factors<Bounded>(p, p - 1, here_, next_);
-        std::swap(here_, next_);
-      }
-      Tiles back(queries_, own, loss_.tiles, true, workspace_);
-      derive(back, softmax, out.queries, home_, documents_.n);
+      come_back<Bounded>(out.queries);
+      Tiles again(queries_, own, loss_.tiles, true, workspace_);
+      derive(again, softmax, home_, documents_.n, out.queries);
       result[1] = finish(out);
     }
     comm_.all_reduce_sum(result);
     return {static_cast<T>(result[0]), result[1], true};
+  }
+
+  template <bool Bounded>
+  void go_round() {
+    const std::size_t ranks = comm_.size();
+    for (std::size_t p = 1; p < ranks; ++p) {
+      move_documents(p - 1, p, p == 1 ? home_ : here_, p == 1 ? here_ : next_);
+      if (p > 1) {
+        move_sums<Bounded>(p - 1, p, here_, next_);
+        std::swap(here_, next_);
+      }
+      meet<Bounded>(p, false, [&](const Relations& pairs, Tiles& tiles, Softmax<Bounded>& softmax) {
+        embedding::count_pairs(pairs, rows_, here_.columns);
+        see(tiles, softmax);
+      });
+    }
+    if (ranks > 1) move_sums<Bounded>(ranks - 1, ranks, here_, home_);
+  }
+  template <bool Bounded>
+  void come_back(std::span<T> query_gradient) {
+    const std::size_t ranks = comm_.size();
+    if (ranks > 1) move_factors<Bounded>(ranks, ranks - 1, home_, here_);
+    for (std::size_t p = ranks - 1; p > 0; --p) {
+      meet<Bounded>(p, true, [&](const Relations&, Tiles& tiles, Softmax<Bounded>& softmax) {
+        derive(tiles, softmax, here_, size_at(p), query_gradient);
+      });
+      carry(p, p - 1, here_.gradient, p > 1 ? next_.gradient : home_.gradient, d());
+      if (p == 1) return;
+      move_documents(p, p - 1, here_, next_);
+      move_factors<Bounded>(p, p - 1, here_, next_);
+      std::swap(here_, next_);
+    }
   }
 
   /// task(pairs, tiles, softmax) of the own queries with the block that is here, p from its home.
@@ -152,16 +164,16 @@ class RingSoftmax {
   }
   template <class S>
   void see(Tiles& tiles, S& softmax) const {
-    Seeing<S> half{softmax};
+    SumsOf<S> half{softmax};
     if (tiles.chunks() > 0) tiles.run(half, {});
   }
   template <class S>
-  void derive(Tiles& tiles, const S& softmax, std::span<T> query_gradient, const Block& block, std::size_t n) const {
-    Deriving<S> half{softmax};
+  void derive(Tiles& tiles, const S& softmax, const Block& block, std::size_t n, std::span<T> query_gradient) const {
+    DerivativesOf<S> half{softmax};
     tiles.run(half, {query_gradient, {block.gradient, block.gradient ? n * d() : 0}});
   }
 
-  /// From gradients by directions to those by embeddings, where the caller wants them; returns sum s dL/ds over the own ones.
+  /// From gradients by directions to those by embeddings, where the caller wants them. Returns the rank's part of sum s dL/ds.
   double finish(const EmbeddingGradient<T>& out) {
     double along = 0;
     if (plan_.document_gradient) {

@@ -6,6 +6,14 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::embedding {
 
+/// The queries that have a positive: others are left out.
+template <Real T>
+Side<T> asking_side(const EmbeddingView<T>& view, Similarity similarity, Workspace& workspace) {
+  std::uint8_t* const asks = workspace.take<std::uint8_t>(view.query_count());
+  for (std::size_t i = 0; i < view.query_count(); ++i) asks[i] = has_positive(view, i);
+  return side_of<T>(view.queries, view.dimension, {asks, view.query_count()}, similarity, workspace);
+}
+
 /// Positives, candidates and weights of the rows, and how many look for a document; for count_pairs() to go on from.
 template <Real T>
 void open_anchors(const EmbeddingView<T>& view, const Side<T>& queries, const Relations& pairs, std::size_t all_queries,

@@ -63,9 +63,7 @@ struct InBatchInfoNce {
   EmbeddingValue<T> evaluate(const EmbeddingView<T>& view, const EmbeddingGradient<T>& out, Workspace& workspace) const {
     using namespace embedding;
     const auto frame = workspace.frame();
-    std::uint8_t* const asks = workspace.take<std::uint8_t>(view.query_count());
-    for (std::size_t i = 0; i < view.query_count(); ++i) asks[i] = has_positive(view, i);
-    const Side<T> queries = side_of<T>(view.queries, view.dimension, {asks, view.query_count()}, similarity, workspace);
+    const Side<T> queries = asking_side(view, similarity, workspace);
     const Side<T> documents = side_of<T>(view.documents, view.dimension, view.document_mask, similarity, workspace);
     const Relations pairs = relations_of(view, queries, documents, workspace);
 
