@@ -59,18 +59,23 @@ inline std::vector<RingCase> ring_cases() {
   return cases;
 }
 
-/// Sizes of the ranks: unequal ones, and some that have no query, or no document, or neither.
-inline std::vector<std::pair<std::vector<std::size_t>, std::vector<std::size_t>>> ring_sizes(std::size_t ranks, bool diagonal) {
-  std::vector<std::pair<std::vector<std::size_t>, std::vector<std::size_t>>> all = {
-      {{60, 41, 5, 90}, {70, 130, 9, 101}}, {{7, 0, 30, 0}, {11, 140, 30, 0}}, {{0, 50, 2, 1}, {3, 50, 100, 1}}};
-  if (!diagonal) all.push_back({{10, 20, 3, 50}, {0, 40, 0, 25}});
-  if (!diagonal) all.push_back({{4, 0, 3, 2}, {0, 0, 0, 0}});   // and nothing that counts
-  for (auto& [queries, documents] : all) queries.resize(ranks), documents.resize(ranks);
-  return all;
+struct RingSizes {
+  std::vector<std::size_t> queries, documents;   // of each rank
+};
+
+/// Sizes of the ranks for case number c: unequal ones, and some where ranks have no query, or no document, or neither.
+inline std::vector<RingSizes> ring_sizes(std::size_t ranks, std::size_t c, bool several) {
+  std::vector<RingSizes> some = {{{7, 0, 30, 0}, {11, 140, 30, 0}}, {{0, 50, 2, 1}, {3, 50, 100, 1}}};
+  if (several) some.push_back({{10, 20, 3, 50}, {0, 40, 0, 25}});
+  if (several) some.push_back({{4, 0, 3, 2}, {0, 0, 0, 0}});   // and nothing that counts
+  some = {{{60, 41, 5, 50}, {70, 110, 9, 101}}, some[c % some.size()]};
+  for (RingSizes& each : some) each.queries.resize(ranks), each.documents.resize(ranks);
+  return some;
 }
 
 template <class T>
-Parts<T> parts_of(const RingCase& settings, const std::vector<std::size_t>& queries, const std::vector<std::size_t>& documents) {
+Parts<T> parts_of(const RingCase& settings, const RingSizes& sizes) {
+  const auto& [queries, documents] = sizes;
   rankgrad::Random random(91 + queries.size());
   Parts<T> parts;
   const auto entry = [&](double size) { return static_cast<T>(size * (2 * random.uniform() - 1)); };
@@ -184,11 +189,10 @@ double distance(std::span<const T> found, const std::vector<double>& all, std::s
 
 /// Round the ring and in one process: the same, whatever is asked for; and as many bytes sent as the formula says.
 template <class T, class C>
-std::string ring_problem_of(C& comm, const RingCase& settings, const std::vector<std::size_t>& queries,
-                            const std::vector<std::size_t>& documents, rankgrad::distributed::RingInfoNce<T>& evaluate) {
+std::string ring_problem_of(C& comm, const RingCase& settings, const RingSizes& sizes, rankgrad::distributed::RingInfoNce<T>& evaluate) {
   const double of_value = sizeof(T) == 4 ? 1e-6 : 1e-12, of_gradient = sizeof(T) == 4 ? 1e-5 : 1e-12;
   const std::size_t ranks = comm.size(), r = comm.rank();
-  const Parts<T> parts = parts_of<T>(settings, queries, documents);
+  const Parts<T> parts = parts_of<T>(settings, sizes);
   const Parts<double> exact = in_double(parts);
   const PartView<double> whole(exact, 0, ranks, true);
   std::vector<double> all_dq(whole.view.queries.size()), all_dk(whole.view.documents.size());
@@ -240,15 +244,110 @@ template <class T, class C>
 std::string ring_info_nce_problem(C& comm) {
   rankgrad::distributed::RingInfoNce<T> evaluate;
   std::string wrong;
-  for (const RingCase& settings : ring_cases())
-    for (const auto& [queries, documents] : ring_sizes(comm.size(), !settings.several)) {
-      if (sizeof(T) == 4 && settings.size > 10) continue;   // logits without digits
-      const std::string found = ring_problem_of<T>(comm, settings, queries, documents, evaluate);
+  std::size_t c = 0;
+  for (const RingCase& settings : ring_cases()) {
+    if (sizeof(T) == 4 && settings.size > 10) continue;   // logits without digits
+    for (const RingSizes& sizes : ring_sizes(comm.size(), c++, settings.several)) {
+      const std::string found = ring_problem_of<T>(comm, settings, sizes, evaluate);
       if (!found.empty())
         wrong += std::string(settings.name) + ", direction " + std::to_string(static_cast<int>(settings.loss.direction)) + ", " +
-                 std::to_string(queries[0]) + " queries on rank 0:" + found + "\n";
+                 std::to_string(sizes.queries[0]) + " queries on rank 0:" + found + "\n";
     }
+  }
   return wrong;
+}
+
+/// Whatever is wrong on one rank, or different there, is the same error on all ranks, and nothing is written.
+template <class C>
+std::string ring_errors_problem(C& comm) {
+  using rankgrad::InBatchInfoNce, rankgrad::EmbeddingView, rankgrad::distributed::RingInfoNce;
+  const std::size_t ranks = comm.size(), r = comm.rank();
+  const RingCase settings{.name = "", .loss = {.temperature = 0.4}, .bias = true, .ids = true, .weights = true};
+  const Parts<float> parts = parts_of<float>(settings, ring_sizes(ranks, 0, true)[0]);
+  const PartView<float> own(parts, r, r + 1, true);
+  std::vector<float> dq(own.view.queries.size(), 7), dk(own.view.documents.size(), 7);
+  const std::span<float> to_dq(dq), to_dk(dk);
+  std::string wrong;
+  const auto check = [&](const char* what, const std::string& message, const auto& call) {
+    const std::string thrown = thrown_by(call);
+    if (thrown != message) wrong += std::string(what) + " ends in \"" + thrown + "\", not in \"" + message + "\"\n";
+  };
+  const auto check_run = [&](const char* what, const std::string& message, const InBatchInfoNce& loss, const EmbeddingView<float>& view,
+                             std::span<float> by_queries, std::span<float> by_documents) {
+    check(what, message, [&] { RingInfoNce<float>{}(comm, loss, view, {by_queries, by_documents}); });
+  };
+  const auto& [loss, view] = std::tie(settings.loss, own.view);
+  for (std::size_t bad = 0; bad < ranks; ++bad) {
+    const bool here = r == bad;
+    const std::string prefix = "rankgrad: rank " + std::to_string(bad) + " of " + std::to_string(ranks) + ": ";
+    auto other_loss = loss;
+    auto other = view;
+    if (here) other_loss.temperature = std::numeric_limits<double>::quiet_NaN();
+    check_run("a parameter", prefix + "InBatchInfoNce.temperature is nan; it must be finite and above 0", other_loss, view, to_dq, to_dk);
+
+    std::vector<float> weights = {own.view.weights.begin(), own.view.weights.end()};
+    if (here) weights[1] = -1;
+    other.weights = weights;
+    check_run("a weight", prefix + "weights[1] is -1; expected a finite number between 0 and 3.40282e+38", loss, other, to_dq, to_dk);
+
+    const std::size_t documents = parts.document_begin[bad + 1] - parts.document_begin[bad];
+    std::vector<std::uint32_t> offsets(view.query_count() + 1, 1), positives{0};
+    offsets[0] = 0;
+    if (here) positives[0] = static_cast<std::uint32_t>(documents);
+    other = view;
+    other.positive_offsets = offsets, other.positives = positives;
+    check_run("a positive of another rank", prefix + "positives[0] is " + std::to_string(documents) + "; there are " +
+              std::to_string(documents) + " documents", loss, other, to_dq, to_dk);
+    const std::string length = std::to_string(documents * 13);
+    check_run("a short gradient", prefix + "the documents' gradient has " + std::to_string(documents * 13 - 1) + " elements where " +
+              length + " are expected", loss, view, to_dq, to_dk.first(dk.size() - here));
+    if (ranks == 1) continue;
+
+    const auto missing = [&](const char* what) { return prefix + what + ": given on another rank, and not here"; };
+    other = view;
+    if (here) other.document_bias = {};
+    check_run("no bias", missing("document_bias"), loss, other, to_dq, to_dk);
+    other = view;
+    if (here) other.query_ids = {}, other.document_ids = {};
+    check_run("no ids", missing("query_ids"), loss, other, to_dq, to_dk);
+    check_run("no gradient", missing("the queries' gradient"), loss, view, here ? std::span<float>{} : to_dq, to_dk);
+
+    const auto differs = [&](const std::string& name, int usual, int unusual) {
+      const std::string first = std::to_string(bad ? usual : unusual), second = std::to_string(bad ? unusual : usual);
+      return "rankgrad: " + name + " is " + first + " on rank 0 and " + second + " on rank " + std::to_string(bad ? bad : 1) +
+             "; it must be the same on all ranks";
+    };
+    other_loss = loss;
+    if (here) other_loss.direction = rankgrad::Direction::columns;
+    check_run("a direction", differs("InBatchInfoNce.direction", 1, 2), other_loss, view, to_dq, to_dk);
+    const EmbeddingView<float> plain{.dimension = here ? 1u : 13u, .queries = view.queries.first(13), .documents = view.documents.first(26)};
+    check_run("a dimension", differs("dimension", 13, 1), loss, plain, {}, {});
+    check("a type", differs("the size of a number", 4, 8), [&] {
+      const double numbers[13] = {};
+      if (here) RingInfoNce<double>{}(comm, loss, EmbeddingView<double>{.dimension = 13, .queries = numbers, .documents = numbers});
+      else RingInfoNce<float>{}(comm, loss, EmbeddingView<float>{.dimension = 13, .queries = view.queries.first(13), .documents = view.documents.first(13)});
+    });
+  }
+  for (const auto* gradient : {&dq, &dk})
+    for (const float g : *gradient)
+      if (g != 7) return wrong + "a gradient was written";
+  return wrong;
+}
+
+/// A NaN in one rank's embeddings is in the value of every rank, and no rank waits.
+template <class C>
+std::string ring_nan_problem(C& comm) {
+  for (const rankgrad::Direction way : {rankgrad::Direction::rows, rankgrad::Direction::both})
+    for (const double size : {0.5, 3.0}) {
+      const RingCase settings{.name = "", .loss = {.temperature = 0.4, .direction = way}, .size = size};
+      Parts<float> parts = parts_of<float>(settings, ring_sizes(comm.size(), 0, true)[0]);
+      parts.documents[3 * parts.dimension + 1] = std::numeric_limits<float>::quiet_NaN();   // of rank 0
+      const PartView<float> own(parts, comm.rank(), comm.rank() + 1, true);
+      std::vector<float> dq(own.view.queries.size()), dk(own.view.documents.size());
+      const auto result = rankgrad::distributed::RingInfoNce<float>{}(comm, settings.loss, own.view, {dq, dk});
+      if (!std::isnan(result.value)) return "NaN is lost";
+    }
+  return "";
 }
 
 }  // namespace test
