@@ -26,8 +26,8 @@ struct Parts {
 };
 
 struct RingCase {
-  const char* name;
-  rankgrad::InBatchInfoNce loss;
+  const char* name = "";
+  rankgrad::InBatchInfoNce loss{};
   double size = 0.5;   // of the entries: with 3 the logits of floats are not bounded, with 12 those of doubles
   bool bias = false, ids = false, masks = false, weights = false, several = true;
 };
@@ -262,7 +262,7 @@ template <class C>
 std::string ring_errors_problem(C& comm) {
   using rankgrad::InBatchInfoNce, rankgrad::EmbeddingView, rankgrad::distributed::RingInfoNce;
   const std::size_t ranks = comm.size(), r = comm.rank();
-  const RingCase settings{.name = "", .loss = {.temperature = 0.4}, .bias = true, .ids = true, .weights = true};
+  const RingCase settings{.loss = {.temperature = 0.4}, .bias = true, .ids = true, .weights = true};
   const Parts<float> parts = parts_of<float>(settings, ring_sizes(ranks, 0, true)[0]);
   const PartView<float> own(parts, r, r + 1, true);
   std::vector<float> dq(own.view.queries.size(), 7), dk(own.view.documents.size(), 7);
@@ -276,7 +276,8 @@ std::string ring_errors_problem(C& comm) {
                              std::span<float> by_queries, std::span<float> by_documents) {
     check(what, message, [&] { RingInfoNce<float>{}(comm, loss, view, {by_queries, by_documents}); });
   };
-  const auto& [loss, view] = std::tie(settings.loss, own.view);
+  const InBatchInfoNce& loss = settings.loss;
+  const EmbeddingView<float>& view = own.view;
   for (std::size_t bad = 0; bad < ranks; ++bad) {
     const bool here = r == bad;
     const std::string prefix = "rankgrad: rank " + std::to_string(bad) + " of " + std::to_string(ranks) + ": ";
@@ -285,7 +286,7 @@ std::string ring_errors_problem(C& comm) {
     if (here) other_loss.temperature = std::numeric_limits<double>::quiet_NaN();
     check_run("a parameter", prefix + "InBatchInfoNce.temperature is nan; it must be finite and above 0", other_loss, view, to_dq, to_dk);
 
-    std::vector<float> weights = {own.view.weights.begin(), own.view.weights.end()};
+    std::vector<float> weights(view.weights.begin(), view.weights.end());
     if (here) weights[1] = -1;
     other.weights = weights;
     check_run("a weight", prefix + "weights[1] is -1; expected a finite number between 0 and 3.40282e+38", loss, other, to_dq, to_dk);
@@ -339,7 +340,7 @@ template <class C>
 std::string ring_nan_problem(C& comm) {
   for (const rankgrad::Direction way : {rankgrad::Direction::rows, rankgrad::Direction::both})
     for (const double size : {0.5, 3.0}) {
-      const RingCase settings{.name = "", .loss = {.temperature = 0.4, .direction = way}, .size = size};
+      const RingCase settings{.loss = {.temperature = 0.4, .direction = way}, .size = size};
       Parts<float> parts = parts_of<float>(settings, ring_sizes(comm.size(), 0, true)[0]);
       parts.documents[3 * parts.dimension + 1] = std::numeric_limits<float>::quiet_NaN();   // of rank 0
       const PartView<float> own(parts, comm.rank(), comm.rank() + 1, true);

@@ -45,8 +45,8 @@ TEST_CASE("InfoNCE round a ring: a NaN shows on every rank", "[distributed]") {
 }
 
 TEST_CASE("InfoNCE round a ring: one rank alone, and with workers of its own the same bits", "[distributed]") {
-  const test::RingCase settings{.name = "", .loss = {.temperature = 0.7, .direction = rg::Direction::both, .smoothing = 0.1,
-                                                     .tiles = {.rows = 48, .columns = 96, .tiles_at_once = 2}}, .size = 3, .ids = true};
+  const test::RingCase settings{.loss = {.temperature = 0.7, .direction = rg::Direction::both, .smoothing = 0.1,
+                                         .tiles = {.rows = 48, .columns = 96, .tiles_at_once = 2}}, .size = 3, .ids = true};
   const auto parts = test::parts_of<float>(settings, {{200, 30}, {400, 33}});
   std::vector<std::vector<float>> gradients[2];
   for (const bool workers : {false, true}) {

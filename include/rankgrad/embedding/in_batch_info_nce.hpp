@@ -83,7 +83,7 @@ struct InBatchInfoNce {
       bound += bias_of(view, documents, temperature, bias);
     }
     const auto go = [&](auto how, auto bounded) {
-      return run<decltype(how)::value, decltype(bounded)::value>(view, out, queries, documents, pairs, rows, columns, bias, bound,
+      return run<decltype(how)::value, decltype(bounded)::value>(out, queries, documents, pairs, rows, columns, bias, bound,
                                                                  workspace);
     };
     using std::bool_constant;
@@ -107,7 +107,7 @@ struct InBatchInfoNce {
 
  private:
   template <embedding::Passes How, bool Bounded, Real T>
-  EmbeddingValue<T> run(const EmbeddingView<T>& view, const EmbeddingGradient<T>& out, const embedding::Side<T>& queries,
+  EmbeddingValue<T> run(const EmbeddingGradient<T>& out, const embedding::Side<T>& queries,
                         const embedding::Side<T>& documents, const embedding::Relations& pairs,
                         embedding::SoftmaxAnchors<T>& rows, embedding::SoftmaxAnchors<T>& columns, const T* bias, double bound,
                         Workspace& workspace) const {
