@@ -100,6 +100,7 @@
 
 // From embeddings, all queries against all documents of a batch; the matrix of similarities is never in memory.
 #include <rankgrad/embedding/embedding_evaluator.hpp>
+#include <rankgrad/embedding/gradient_cache.hpp>
 #include <rankgrad/embedding/in_batch_info_nce.hpp>
 
 // Weights from losses; risks; coupled propensities; learned weights.
@@ -155,6 +156,8 @@
 #include <rankgrad/distributed/auc.hpp>
 #include <rankgrad/distributed/communicator.hpp>
 #include <rankgrad/distributed/mann_whitney.hpp>
+#include <rankgrad/distributed/policy.hpp>
+#include <rankgrad/distributed/reweighting.hpp>
 #include <rankgrad/distributed/ring.hpp>
 
 // Metrics.

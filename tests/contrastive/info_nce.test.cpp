@@ -7,6 +7,7 @@
 #include <rankgrad/listwise/softmax.hpp>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace rg = rankgrad;
@@ -78,6 +79,76 @@ TEST_CASE("a small InfoNCE keeps its digits in float", "[contrastive]") {
   const float value = rg::value_and_gradient(rg::InfoNce{.temperature = 1}, rg::ListView<float>{.scores = s, .labels = y}, gradient);
   CHECK(static_cast<double>(value) == Approx(2 * std::exp(-20.0)).epsilon(1e-6));
   CHECK(static_cast<double>(gradient[2]) == Approx(-2 * std::exp(-20.0)).epsilon(1e-6));
+}
+
+namespace {
+/// The gradient of the header's formula, in long double: ((1 - e) (C p_c - a_c C_c) + e (p_c - u_c)) / tau, with 1 - p as the sum
+/// of the others and C p_c - a_c C_c = sum_j (p_c a_j C_j - p_j a_c C_c), which leaves out what cancels.
+std::vector<long double> definition(const rg::InfoNce& loss, const std::vector<long double>& s, const std::vector<long double>& y,
+                                    const std::vector<long double>& w) {
+  const std::size_t n = s.size();
+  std::vector<long double> e(n), gradient(n);
+  long double all = 0, mass = 0, positive_mass = 0;
+  for (std::size_t i = 0; i < n; ++i) e[i] = w[i] * expl((s[i] - s[0]) / loss.temperature), all += e[i], mass += w[i], positive_mass += y[i] > 0 ? w[i] : 0;
+  const auto pull = [&](std::size_t i) {   // a_i C_i
+    long double others = 0;
+    for (std::size_t j = 0; j < n; ++j) others += j == i ? 0 : e[j];
+    const long double q = others / all, l = -log1pl(-q), gamma = loss.focal_gamma;
+    if (!(y[i] > 0) || w[i] == 0) return 0.0L;
+    return w[i] / positive_mass * powl(q, gamma) * (loss.detach_focal ? 1 : 1 + gamma * (1 - q) * l / q);
+  };
+  for (std::size_t i = 0; i < n; ++i) {
+    long double apart = 0;
+    for (std::size_t j = 0; j < n; ++j) apart += e[i] * pull(j) - e[j] * pull(i);
+    gradient[i] = ((1 - loss.smoothing) * apart / all + loss.smoothing * (e[i] / all - w[i] / mass)) / loss.temperature;
+  }
+  return gradient;
+}
+}  // namespace
+
+TEMPLATE_TEST_CASE("InfoNCE: a lone positive keeps its digits, with weights and focal factors", "[contrastive]", float, double) {
+  using T = TestType;
+  const double tolerance = 300 * static_cast<double>(std::numeric_limits<T>::epsilon());
+  for (const double weight : {1.0, 3.0, 0.7, 0.1, 1e-6})
+    for (const double gamma : {0.0, 0.5, 2.0})
+      for (const bool detach : {true, false})
+        for (const double gap : {0.5, 7.0, 20.0})
+          for (const std::size_t positives : {1u, 3u}) {   // three: of one score, which the mean does not tell apart
+            if (positives > 1 && gamma > 0) continue;
+            auto items = test::make_list<T>(21, 6, {.weights = true});
+            for (std::size_t i = 0; i < 21; ++i) {
+              const bool positive = i == 4 || (positives > 1 && (i == 9 || i == 20));
+              items.labels[i] = positive || i == 11 ? T(1) : T(0);
+              if (positive) items.scores[i] = static_cast<T>(gap + 3), items.weights[i] = static_cast<T>(weight * (i == 4 ? 1 : i == 9 ? 2 : 8));
+            }
+            items.weights[11] = T(0);   // a positive that is not there
+            const rg::InfoNce loss{.temperature = 0.8, .focal_gamma = gamma, .detach_focal = detach};
+            std::vector<T> gradient(21);
+            rg::value_and_gradient(loss, items.view(), gradient);
+            const auto expected = definition(loss, {items.scores.begin(), items.scores.end()}, {items.labels.begin(), items.labels.end()},
+                                             {items.weights.begin(), items.weights.end()});
+            INFO("weight " << weight << ", gamma " << gamma << ", detached " << detach << ", gap " << gap << ", positives " << positives);
+            for (std::size_t i = 0; i < 21; ++i)
+              CHECK(static_cast<double>(gradient[i]) == Approx(static_cast<double>(expected[i])).epsilon(tolerance).margin(1e-37));
+          }
+}
+
+TEMPLATE_TEST_CASE("InfoNCE follows its formula where positives differ in score or weight", "[contrastive]", float, double) {
+  using T = TestType;
+  for (const double gamma : {0.0, 0.5})
+    for (const double smoothing : {0.0, 0.1})
+      for (const bool tied : {true, false}) {
+        auto items = test::make_list<T>(21, 7, {.grades = 2, .weights = true});
+        for (std::size_t i = 0; i < 21; ++i)
+          if (tied && items.labels[i] > T(0)) items.scores[i] = T(1);   // equal scores, other weights: focal factors differ
+        const rg::InfoNce loss{.temperature = 0.8, .smoothing = smoothing, .focal_gamma = gamma, .detach_focal = false};
+        std::vector<T> gradient(21);
+        rg::value_and_gradient(loss, items.view(), gradient);
+        const auto expected = definition(loss, {items.scores.begin(), items.scores.end()}, {items.labels.begin(), items.labels.end()},
+                                         {items.weights.begin(), items.weights.end()});
+        for (std::size_t i = 0; i < 21; ++i)
+          CHECK(static_cast<double>(gradient[i]) == Approx(static_cast<double>(expected[i])).margin(32 * static_cast<double>(std::numeric_limits<T>::epsilon())));
+      }
 }
 
 TEST_CASE("InfoNCE is softmax cross-entropy where it has one positive, or the mean of several", "[contrastive]") {

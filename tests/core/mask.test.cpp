@@ -13,17 +13,30 @@ TEST_CASE("compaction keeps the present items in order, with all that belongs to
   const std::vector<std::uint8_t> mask{0, 1, 0, 255};
   rg::Workspace workspace;
   const auto frame = workspace.frame();
-  std::vector<std::uint32_t> kept(4);
+  const rg::Kept kept = rg::kept_by(mask, workspace);
   const auto present = rg::compacted(
-      rg::ListView<float>{.scores = scores, .labels = labels, .weights = weights, .mask = mask, .easiness = easiness, .index = 42}, kept.data(), workspace);
+      rg::ListView<float>{.scores = scores, .labels = labels, .weights = weights, .mask = mask, .easiness = easiness, .index = 42}, kept, workspace);
   REQUIRE(present.size() == 2);
-  CHECK((kept[0] == 1 && kept[1] == 3));
+  CHECK((kept.size == 2 && kept.at[0] == 1 && kept.at[1] == 3 && kept.whole == 4));
   CHECK((present.scores[1] == 4 && present.labels[0] == 6 && present.weights[1] == 12 && present.easiness[0] == 0.2f));
   CHECK(present.mask.empty());
   CHECK(present.index == 42);
-  const auto bare = rg::compacted(rg::ListView<float>{.scores = scores, .labels = labels, .mask = mask}, kept.data(), workspace);
+  const auto bare = rg::compacted(rg::ListView<float>{.scores = scores, .labels = labels, .mask = mask}, kept, workspace);
   CHECK(bare.weights.empty());
   CHECK(bare.easiness.empty());
+}
+
+TEST_CASE("what is kept, with several entries an item, and the borders of its runs", "[core]") {
+  const std::vector<std::uint8_t> mask{0, 1, 0, 0, 1, 1};
+  const std::vector<int> pairs{0, 1, 10, 11, 20, 21, 30, 31, 40, 41, 50, 51};
+  const std::vector<std::uint32_t> offsets{0, 0, 2, 4, 6, 6};   // of six: none, 0 1, 2 3, 4 5, none
+  rg::Workspace workspace;
+  const auto frame = workspace.frame();
+  const rg::Kept kept = rg::kept_by(mask, workspace);
+  const auto left = kept.gather(std::span<const int>(pairs), workspace, 2);
+  CHECK(std::vector<int>(left.begin(), left.end()) == std::vector<int>{10, 11, 40, 41, 50, 51});
+  const auto borders = kept.offsets(offsets, workspace);
+  CHECK(std::vector<std::uint32_t>(borders.begin(), borders.end()) == std::vector<std::uint32_t>{0, 0, 1, 1, 3, 3});
 }
 
 TEST_CASE("a masked item gets nothing, whatever it holds", "[core]") {

@@ -1,28 +1,6 @@
 #!/bin/sh
 # What all experiments share, from outside: usage, seeds, plots. usage: experiments_usage.sh PROGRAM, one that has curves
-set -u
-program=$1
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
-failures=0
-
-fail() {
-  echo "FAILED: $*"
-  sed 's/^/  | /' stdout stderr
-  failures=$((failures + 1))
-}
-# expect STATUS ARGUMENTS...; 01: a check may pass or fail, as with few seeds.
-expect() {
-  wanted=$1
-  shift
-  "$program" "$@" >stdout 2>stderr
-  got=$?
-  case $wanted in
-  01) [ "$got" -le 1 ] ;;
-  *) [ "$got" -eq "$wanted" ] ;;
-  esac || fail "exit status $got instead of $wanted: $*"
-}
+. "$(dirname "$0")/from_outside.sh"
 
 expect 0 --help
 for word in 'Exit status' '--wrong' '--seeds' '--plot'; do
@@ -56,5 +34,4 @@ if [ -s curves.svg ]; then
   expect 3 --seeds 2 --plot no/such/folder.svg
 fi
 
-[ $failures -eq 0 ] && echo "all good"
-exit $((failures > 0))
+finish

@@ -5,6 +5,8 @@
 #include <rankgrad/pointwise/confusion_loss.hpp>
 
 #include <cmath>
+#include <limits>
+#include <type_traits>
 #include <vector>
 
 namespace rg = rankgrad;
@@ -90,6 +92,61 @@ TEMPLATE_TEST_CASE("nothing called positive, or everything: finite", "[confusion
         for (const T g : gradient) CHECK(rg::is_finite(g));
         for (const T h : curvature) CHECK((rg::is_finite(h) && h >= T(0)));
       }
+}
+
+namespace {
+
+/// P positives and N negatives, all with p = 0, which a sigmoid of a (p - 1/2) calls positive by h = 1 / (1 + e^{a/2}).
+template <class T>
+void check_far_below(rg::ConfusionMetric metric, double a, std::size_t P, std::size_t N) {
+  const std::size_t n = P + N;
+  std::vector<T> s(n, T(0)), y(n, T(0)), gradient(n), curvature(n);
+  std::fill_n(y.begin(), P, T(1));
+  const rg::ConfusionLoss loss{.metric = metric, .amplification = a, .probabilities = true};
+  const T value = rg::value_gradient_and_curvature(loss, rg::ListView<T>{.scores = s, .labels = y}, gradient, curvature);
+  // h' = a h up to h itself, which is nothing. precision: TP / R is P / n, so dL/dTP = -(N / n) / (n h), dL/dFP = (P / n) / (n h),
+  // and the second ones are twice those over n h. mcc: M = 0, dM/dTP = N / d, dM/dFP = -P / d with d = n sqrt(P N h), and the
+  // second ones are dM / (n h).
+  const long double p = static_cast<long double>(P), q = static_cast<long double>(N), all = p + q, steep = a, h = 1 / (1 + expl(steep / 2));
+  for (std::size_t i = 0; i < n; ++i) {
+    long double by = (i < P ? -q : p) / all / all, second = 2 * fabsl(by) / all;   // times 1 / h and 1 / h^2
+    if (metric == mcc) {
+      by = (i < P ? -sqrtl(q / p) : sqrtl(p / q)) / all * sqrtl(h);
+      second = fabsl(by) / all;
+    }
+    const double tolerance = 64 * a * static_cast<double>(std::numeric_limits<T>::epsilon()), smallest = std::numeric_limits<T>::min();
+    CHECK(static_cast<double>(gradient[i]) == Approx(static_cast<double>(by * steep)).epsilon(tolerance).margin(10 * smallest));
+    const double expected = static_cast<double>(fabsl(by) * steep * steep + second * steep * steep);
+    CHECK(static_cast<double>(curvature[i]) == Approx(expected).epsilon(tolerance).margin(1e3 * smallest));
+  }
+  CHECK(static_cast<double>(value) == Approx(metric == mcc ? 1 : static_cast<double>(q / all)).epsilon(1e-5));
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("next to nothing called positive: derivatives as far as h goes", "[confusion]", float, double) {
+  const bool narrow = std::is_same_v<TestType, float>;
+  for (const double a : {80.0, 150.0, 170.0, 700.0, 1400.0})   // h is e^{-a/2}: from 4e-18 to 1e-304
+    for (const auto metric : {precision, mcc})
+      for (const std::size_t positives : {1u, 3u, 9u})
+        if (a < 174 || !narrow) check_far_below<TestType>(metric, a, positives, 10 - positives);
+}
+
+TEMPLATE_TEST_CASE("curvature is finite for any amplification, weights of any size, on either side", "[confusion]", float, double) {
+  using T = TestType;
+  for (const double steep : {150.0, 172.0, 180.0, 200.0, 206.0, 210.0, 1000.0, 1416.0, 1480.0, 1489.0, 1492.0})
+    for (const T weight : {T(1), std::numeric_limits<T>::min(), std::numeric_limits<T>::denorm_min(), T(1e30f)})
+      for (const T p : {T(0), T(1)})
+        for (const auto metric : all_metrics) {
+          const std::vector<T> s(5, p), y{1, 0, 1, 0, 0}, w(5, weight);
+          std::vector<T> gradient(5), curvature(5);
+          const rg::ConfusionLoss loss{.metric = metric, .beta = 1e-3, .amplification = steep, .probabilities = true};
+          const T value = rg::value_gradient_and_curvature(loss, rg::ListView<T>{.scores = s, .labels = y, .weights = w}, gradient, curvature);
+          INFO("metric " << static_cast<int>(metric) << ", amplification " << steep << ", weight " << weight << ", p " << p);
+          CHECK((value >= T(0) && value <= T(1.0001)));
+          for (const T g : gradient) CHECK(rg::is_finite(g));
+          for (const T h : curvature) CHECK((rg::is_finite(h) && h >= T(0)));
+        }
 }
 
 TEST_CASE("the counts of parts make the loss of the whole", "[confusion]") {

@@ -211,3 +211,65 @@ TEST_CASE("coupled weights of a batch, self-normalised, feed the plain losses", 
   }
   CHECK(sum == Approx(count).epsilon(1e-13));
 }
+
+TEST_CASE("coupled weights of a batch: masked is deleted, and weighs nothing", "[reweighting]") {
+  auto owned = test::make_batch<double>(5, 3, 20, 7, {.grades = 2, .weights = true});
+  auto other = test::make_list<double>(owned.items.size(), 8).scores;
+  std::vector<std::uint8_t> mask(other.size(), std::uint8_t{1});
+  for (std::size_t i = 0; i < mask.size(); i += 1 + i % 3) mask[i] = 0;   // first places among them: no reference candidate
+  const auto firsts = owned.offsets;
+  std::vector<double> scores, labels, item_weights, kept_other;
+  std::vector<std::uint32_t> offsets{0};
+  for (std::size_t q = 0; q + 1 < firsts.size(); ++q) {
+    for (std::size_t i = firsts[q]; i < firsts[q + 1]; ++i)
+      if (mask[i]) {
+        scores.push_back(owned.items.scores[i]);
+        labels.push_back(owned.items.labels[i]);
+        item_weights.push_back(owned.items.weights[i]);
+        kept_other.push_back(other[i]);
+      }
+    offsets.push_back(static_cast<std::uint32_t>(scores.size()));
+  }
+  for (std::size_t i = 0; i < mask.size(); ++i)   // would be the reference candidate, or take all of a softmax
+    if (!mask[i]) owned.items.scores[i] = other[i] = i % 2 ? 50 : std::numeric_limits<double>::quiet_NaN();
+  rg::RaggedBatch<double> masked = owned.view();
+  masked.mask = mask;
+  const rg::RaggedBatch<double> left{.scores = scores, .labels = labels, .weights = item_weights, .offsets = offsets};
+  rg::Workspace workspace;
+  for (const auto& loss : settings) {
+    std::vector<double> got(mask.size(), 9), expected(scores.size());
+    loss.weigh(masked, other, got, workspace);
+    loss.weigh(left, kept_other, expected, workspace);
+    for (const bool normalised : {false, true}) {
+      if (normalised) CHECK(rg::self_normalise(masked.labels, got, mask) == rg::self_normalise(left.labels, expected));
+      for (std::size_t i = 0, k = 0; i < mask.size(); ++i) CHECK(got[i] == (mask[i] ? expected[k++] : 0.0));
+    }
+  }
+  std::vector<double> wild(mask.size(), 2);   // what stands at masked places counts for nothing and stays
+  for (std::size_t i = 0; i < mask.size(); ++i)
+    if (!mask[i]) wild[i] = 1e6;
+  CHECK(rg::self_normalise(masked.labels, wild, mask) == 0.5);
+  for (std::size_t i = 0; i < mask.size(); ++i) CHECK(wild[i] == (!mask[i] ? 1e6 : masked.labels[i] > 0 ? 1.0 : 2.0));
+}
+
+TEST_CASE("coupled weights of a batch: offsets and sizes are checked before anything is written", "[reweighting]") {
+  const std::vector<double> scores(5), labels{1, 0, 1, 0, 0}, few(4);
+  const std::vector<std::uint32_t> good{0, 2, 5}, late{1, 5}, falling{0, 4, 2, 5}, beyond{0, 9};
+  const std::vector<std::uint8_t> mask(4, std::uint8_t{1});
+  std::vector<double> out(5, 7);
+  rg::Workspace workspace;
+  const auto weigh = [&](rg::RaggedBatch<double> batch, const std::vector<double>& other, const rg::CoupledPropensity& loss = {}) {
+    batch.scores = scores;
+    loss.weigh(batch, other, out, workspace);
+  };
+  CHECK_THROWS_WITH(weigh({.labels = labels}, scores), contains("offsets is empty"));
+  CHECK_THROWS_WITH(weigh({.labels = labels, .offsets = late}, scores), contains("offsets[0] is 1"));
+  CHECK_THROWS_WITH(weigh({.labels = labels, .offsets = falling}, scores), contains("offsets[2] is 2"));
+  CHECK_THROWS_WITH(weigh({.labels = labels, .offsets = beyond}, scores), contains("offsets is 9; there are 5 scores"));
+  CHECK_THROWS_WITH(weigh({.labels = few, .offsets = good}, scores), contains("labels has 4"));
+  CHECK_THROWS_WITH(weigh({.labels = labels, .mask = mask, .offsets = good}, scores), contains("mask has 4"));
+  CHECK_THROWS_WITH(weigh({.labels = labels, .offsets = good}, few), contains("differ in size"));
+  CHECK_THROWS_WITH(weigh({.labels = labels, .offsets = good}, scores, {.cap = 0}), contains("CoupledPropensity.cap is 0"));
+  CHECK_THROWS_WITH(rg::self_normalise<double>(labels, out, mask), contains("mask and labels differ in size"));
+  CHECK(out == std::vector<double>(5, 7));
+}

@@ -155,4 +155,11 @@ TEST_CASE("scale_lists() multiplies list by list, and 0 clears even a NaN", "[re
   CHECK(gradient == std::vector<float>{2, -2, 0, 0, -15});
   CHECK(curvature == std::vector<float>{2, 4, 0, 0, 15});
   CHECK_THROWS_WITH(rg::scale_lists(batch, std::span(weights).first(2), gradient), contains("one weight per list"));
+  // Offsets that do not fit would be written past the end of the gradient.
+  const std::vector<std::uint32_t> beyond{0, 2, 4, 500}, falling{0, 4, 2, 5};
+  const auto before = gradient;
+  CHECK_THROWS_WITH(rg::scale_lists<float>({.scores = scores, .labels = labels, .offsets = beyond}, weights, gradient), contains("the last of offsets is 500"));
+  CHECK_THROWS_WITH(rg::scale_lists<float>({.scores = scores, .labels = labels, .offsets = falling}, weights, gradient), contains("offsets[2] is 2"));
+  CHECK_THROWS_WITH(rg::scale_lists<float>({.scores = scores, .labels = labels}, {}, gradient), contains("offsets is empty"));
+  CHECK(gradient == before);
 }

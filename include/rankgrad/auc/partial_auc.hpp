@@ -116,7 +116,7 @@ struct PartialAuc {
     const auto frame = workspace.frame();
     std::uint32_t* kept = workspace.take<std::uint32_t>(n);
     const ListView<T> inside = auc::select(list, auc::RocRegion{min_fpr, max_fpr, min_tpr}, kept, workspace);
-    return evaluate_part(pairs(), inside, kept, out, workspace);
+    return evaluate_part(pairs(), inside, Kept{kept, inside.size(), n}, out, workspace);
   }
 };
 

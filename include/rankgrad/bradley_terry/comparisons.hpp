@@ -123,23 +123,14 @@ Contribution<T> evaluate_unmasked(const L& loss, const ComparisonView<T>& view, 
                                   Workspace& workspace) {
   if (view.mask.empty()) return loss.value_and_gradient(view, out, workspace);
   const auto frame = workspace.frame();
-  std::size_t kept = 0;
-  for (const std::uint8_t present : view.mask) kept += present != 0;
-  const auto gather = [&]<class V>(std::span<const V> all, std::size_t width) -> std::span<const V> {
-    if (all.empty()) return {};
-    V* part = workspace.take<V>(width * kept);
-    std::size_t next = 0;
-    for (std::size_t c = 0; c < view.size(); ++c)
-      for (std::size_t k = 0; view.mask[c] && k < width; ++k) part[next++] = all[width * c + k];
-    return {part, next};
-  };
+  const Kept kept = kept_by(view.mask, workspace);
   ComparisonView<T> present;
   present.scores = view.scores;
-  present.first = gather(view.first, 1);
-  present.second = gather(view.second, 1);
-  present.outcome = gather(view.outcome, 1);
-  present.soft_outcome = gather(view.soft_outcome, 3);
-  present.weights = gather(view.weights, 1);
+  present.first = kept.gather(view.first, workspace);
+  present.second = kept.gather(view.second, workspace);
+  present.outcome = kept.gather(view.outcome, workspace);
+  present.soft_outcome = kept.gather(view.soft_outcome, workspace, 3);
+  present.weights = kept.gather(view.weights, workspace);
   return loss.value_and_gradient(present, out, workspace);
 }
 

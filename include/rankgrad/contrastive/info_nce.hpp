@@ -81,9 +81,11 @@ struct InfoNce {
   }
 
  private:
-  /// M and C; and, where C_i differs from positive to positive, what each is pulled by.
+  /// M and C, and whether every positive is pulled by just its part of C, a_c C_c = r_c C; where C_i differs from positive to
+  /// positive, also what each is pulled by.
   struct Main {
     double value, slope;
+    bool even = true;
   };
 
   template <bool Weighted, Real T>
@@ -95,10 +97,12 @@ struct InfoNce {
       return {value, slope};
     }
     Main sum{0, 0};
+    std::size_t count = 0;
     const bool plain = focal_gamma == 0;
     for (std::size_t i = 0; i < (plain && !Weighted ? 0 : list.size()); ++i) {
       const T weight = list.weight(i);
       if (!(list.labels[i] > T(0)) || weight < std::numeric_limits<T>::min()) continue;
+      ++count;
       const double w = static_cast<double>(weight), share = w / positive.mass;
       if (plain) {
         sum.value -= share * std::log(w);
@@ -111,8 +115,9 @@ struct InfoNce {
       sum.slope += share * slope;
       pulls[i] = static_cast<T>((1 - smoothing) * share * slope);
     }
-    if (plain) return {l + (sum.value + std::log(positive.exponentials) - positive.distances * inverse / positive.mass), 1};
-    return sum;
+    if (!plain) return {sum.value, sum.slope, count == 1};
+    return {l + (sum.value + std::log(positive.exponentials) - positive.distances * inverse / positive.mass), 1,
+            positive.distances == 0};
   }
 
   template <bool Weighted, Real T>
@@ -136,13 +141,13 @@ struct InfoNce {
                                 negative.mass * (contrastive::softplus(-z) + std::log(negative.exponentials)) + spread);
     }
 
-    // A positive c: B p_c - t_c = (-(1 - e) C N + e P) r_c + ((1 - e) C r_c - t_c) - e u_c with r = e / S+; the second term is
-    // 0 for one positive, and for `together`.
+    // A positive c: B p_c - t_c = (-(1 - e) C N + e P) r_c + ((1 - e) C r_c - t_c) - e u_c with r = e / S+. The second term is
+    // 0 where Main is even; left to rounding, it would drown a small first one.
     const double unit = static_cast<double>(out.scale) * inverse, own = (1 - smoothing) * main.slope, push = own + smoothing;
     const Pack<T> on_positive(static_cast<T>(unit * (smoothing * P - own * N) / positive.exponentials));
     const Pack<T> on_negative(static_cast<T>(unit * push * N / negative.exponentials));
-    const Pack<T> spread(static_cast<T>(each ? unit * own / positive.exponentials : 0));
-    const Pack<T> pull(static_cast<T>(!each ? 0 : pulls ? unit : unit * own / positive.mass));
+    const Pack<T> spread(static_cast<T>(main.even ? 0 : unit * own / positive.exponentials));
+    const Pack<T> pull(static_cast<T>(main.even ? 0 : pulls ? unit : unit * own / positive.mass));
     const Pack<T> level(static_cast<T>(smooth ? unit * smoothing / W : 0));
     const Pack<T> share_positive(static_cast<T>(P / positive.exponentials));
     const Pack<T> share_negative(static_cast<T>(N / negative.exponentials));

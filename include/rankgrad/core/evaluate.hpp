@@ -17,10 +17,6 @@
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
-/// How many scores a view has, which is how long its gradient is. Views other than lists provide their own overload.
-template <Real T>
-constexpr std::size_t gradient_size(const ListView<T>& list) noexcept { return list.size(); }
-
 /// Calls the loss on the view as it is; lists lose their mask first. Inline, so that the sink stays in registers: written
 /// to memory word by word and read back in one piece, it would make a short list wait.
 template <class View, LossOn<View> L>

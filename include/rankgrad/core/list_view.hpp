@@ -44,6 +44,10 @@ struct ListView {
   }
 };
 
+/// How many scores a view has, which is how long its gradient is. Views other than lists provide their own overload.
+template <Real T>
+constexpr std::size_t gradient_size(const ListView<T>& list) noexcept { return list.size(); }
+
 /// The length of a list that a loss is about to work on. Costs four comparisons.
 template <Real T>
 constexpr std::size_t checked_size(const ListView<T>& list) {

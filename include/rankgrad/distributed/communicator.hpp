@@ -116,18 +116,25 @@ struct Agreed {
   constexpr Agreed(const char* n, N v) noexcept : name(n), value(static_cast<double>(v)) {}
 };
 
-inline constexpr std::size_t most_agreed = 8;
+inline constexpr std::size_t most_agreed = 16;
+
+/// The first of some checks that has failed.
+inline Status first_failure(std::initializer_list<Status> checks) {
+  for (const Status& check : checks)
+    if (!check) return check;
+  return {};
+}
 
 /// What stands before the first communication of every distributed loss. All ranks call it, also those whose input is broken:
 /// `own` is what a rank has found wrong with its own input. Where all are fine and all numbers are the same on all ranks it
 /// returns. Else every rank raises the same message: what the lowest rank with a failure has found; or which number is
 /// different on which rank. So a wrong input ends in an error everywhere, and no rank waits for one that has given up.
 ///
-/// Costs an all-reduce of 1 + 2 K doubles for K <= 8 numbers.
+/// Costs an all-reduce of 1 + 2 K doubles for K <= 16 numbers.
 template <Communicator C>
 void agree(C& comm, const Status& own, std::initializer_list<Agreed> numbers = {}) {
   const std::size_t k = std::min(numbers.size(), most_agreed), ranks = comm.size(), rank = comm.rank();
-  RANKGRAD_EXPECTS(numbers.size() <= most_agreed, "agree() takes at most 8 numbers");
+  RANKGRAD_EXPECTS(numbers.size() <= most_agreed, "agree() takes at most 16 numbers");
   std::array<double, 1 + 2 * most_agreed> votes{};
   std::array<double, most_agreed> mine{};
   votes[0] = own ? 0 : static_cast<double>(ranks - rank);

@@ -31,7 +31,7 @@ PooledRange<T> pooled_range(C& comm, const ListView<T>& own, Workspace& workspac
   constexpr double none = -std::numeric_limits<double>::max();
   double most[4] = {none, none, 0, static_cast<double>(own.size())};   // minus the lowest; the highest; is any not finite?
   if (own.size() > 0) {
-    const simd::Range<T> range = pairwise::range_by_pieces(own.scores.data(), own.size(), workspace);
+    const simd::Range<T> range = simd::range_by_pieces(own.scores.data(), own.size(), workspace);
     if (!range.finite) most[2] = 1;
     else most[0] = -static_cast<double>(range.low), most[1] = static_cast<double>(range.high);
   }
@@ -187,10 +187,9 @@ template <Communicator C, Real T>
 T value_gradient_and_curvature(C& comm, const MannWhitney& loss, const ListView<T>& own,
                                std::type_identity_t<std::span<T>> gradient, std::type_identity_t<std::span<T>> curvature,
                                T floor, Workspace& workspace, Way way = Way::automatic) {
-  Status status = status_at_the_door(loss, own);
-  if (status) status = rankgrad::detail::check_length("gradient", gradient.size(), own.size());
-  if (status) status = rankgrad::detail::check_optional_length("curvature", curvature.size(), own.size());
-  if (status && !(floor >= T(0))) status = Status::error("rankgrad: the curvature floor is negative");
+  const Status status = first_failure({status_at_the_door(loss, own), check_parameter("the curvature floor", floor, 0, true),
+                                       rankgrad::detail::check_length("gradient", gradient.size(), own.size()),
+                                       rankgrad::detail::check_optional_length("curvature", curvature.size(), own.size())});
   agree(comm, status, {{"MannWhitney.temperature", loss.temperature}, {"MannWhitney.margin", loss.margin},
                        {"MannWhitney.surrogate", static_cast<int>(loss.surrogate)},
                        {"MannWhitney.normalize", static_cast<int>(loss.normalize)}, {"the size of a score", sizeof(T)}});

@@ -30,6 +30,24 @@ void pass_round(C& comm, const T* own, const Sizes& sizes, Workspace& workspace,
   }
 }
 
+/// The parts of all ranks, one after the other in the order of the ranks, and where the own one begins. For what is small beside
+/// the scores: one number for each list.
+template <class T>
+struct Joined {
+  std::span<const T> all;
+  std::size_t first;
+};
+template <Communicator C, class T>
+Joined<T> join(C& comm, std::span<const T> own, Workspace& workspace) {
+  const std::vector<std::uint64_t> sizes = gathered(comm, std::uint64_t{own.size()});
+  std::size_t *begins = workspace.take<std::size_t>(sizes.size() + 1), n = 0;
+  for (std::size_t r = 0; r < sizes.size(); ++r) n += (begins[r] = n, static_cast<std::size_t>(sizes[r]));
+  T* all = workspace.take<T>(n);
+  pass_round(comm, own.data(), [&](std::size_t r) { return static_cast<std::size_t>(sizes[r]); }, workspace,
+             [&](std::size_t owner, const T* block) { std::copy_n(block, sizes[owner], all + begins[owner]); });
+  return {{all, n}, begins[comm.rank()]};
+}
+
 /// How many items of two classes a rank has, and what they weigh.
 struct ClassCensus {
   std::uint64_t positives = 0, negatives = 0;

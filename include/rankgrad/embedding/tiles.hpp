@@ -88,6 +88,9 @@ class Tiles {
   template <class Objective>
   void run(Objective& objective, const EmbeddingGradient<T>& out) {
     const auto frame = workspace_.frame();
+    // What is empty may have an address all the same.
+    T *const to_queries = out.queries.empty() ? nullptr : out.queries.data(),
+      *const to_documents = out.documents.empty() ? nullptr : out.documents.data();
     const std::size_t all = chunks();
     // As many as the workers can share: not a matter of bits, but one worker has the cache to itself.
     const bool alone = !workspace_.team() || workspace_.team()->workers() == 1;
@@ -121,8 +124,8 @@ class Tiles {
     };
     const auto nothing = [](std::size_t) {};
     const auto add_gradients = [&](const Tile<T>& tile, std::size_t slot) {
-      add_documents(tile, out.documents.data());
-      if (!out.queries.empty()) multiply_back(tile, parts + slot * rows_ * padded());
+      add_documents(tile, to_documents);
+      if (to_queries) multiply_back(tile, parts + slot * rows_ * padded());
     };
 
     if constexpr (Objective::passes == Passes::rows) {
@@ -130,12 +133,13 @@ class Tiles {
         for_each_tile(n, see, nothing);
         objective.close_rows(row_, n);
         if (!gradient_) return;
-        if constexpr (requires { objective.active(std::size_t{}); }) n = compact(objective, entries, n);
+        if constexpr (requires { objective.active(std::size_t{}); })
+          if ((n = compact(objective, entries, n)) == 0) return;
         pack_features(queries_, row_, 0, n, rows_, own_features_);
         for_each_tile(n, [&](const Tile<T>& tile, std::size_t slot) {
           objective.derive(tile);
           add_gradients(tile, slot);
-        }, [&](std::size_t tiles) { add_queries(n, parts, tiles, out.queries.data()); });
+        }, [&](std::size_t tiles) { add_queries(n, parts, tiles, to_queries); });
       });
     } else {
       if constexpr (Objective::passes != Passes::one)
@@ -154,7 +158,7 @@ class Tiles {
             multiply(tile);
             objective.derive(tile);
             if (gradient_) add_gradients(tile, slot);
-          }, [&](std::size_t tiles) { if (gradient_) add_queries(n, parts, tiles, out.queries.data()); });
+          }, [&](std::size_t tiles) { if (gradient_) add_queries(n, parts, tiles, to_queries); });
         });
     }
   }

@@ -6,6 +6,7 @@
 // is worth a pack.
 #pragma once
 
+#include <rankgrad/core/check_offsets.hpp>
 #include <rankgrad/core/evaluate.hpp>
 #include <rankgrad/simd/scalar.hpp>
 
@@ -49,24 +50,9 @@ template <Real T, LossOn<RevisionView<T>> L>
 Contribution<T> evaluate_unmasked(const L& loss, const RevisionView<T>& view, const GradientSink<T>& out, Workspace& workspace) {
   if (view.mask.empty()) return loss.value_and_gradient(view, out, workspace);
   const auto frame = workspace.frame();
-  const std::size_t m = view.losses.size();
-  std::uint32_t *kept = workspace.take<std::uint32_t>(m), *offsets = workspace.take<std::uint32_t>(view.offsets.size());
-  T* losses = workspace.take<T>(m);
-  std::size_t n = 0;
-  for (std::size_t q = 0; q < view.queries(); ++q) {
-    offsets[q] = static_cast<std::uint32_t>(n);
-    for (std::uint32_t v = view.offsets[q]; v < view.offsets[q + 1]; ++v)
-      if (view.mask[v]) losses[n] = view.losses[v], kept[n++] = v;
-  }
-  offsets[view.queries()] = static_cast<std::uint32_t>(n);
-  const GradientSink<T> inner{workspace.take<T>(n, T(0)), out.hess ? workspace.take<T>(n, T(0)) : nullptr, out.scale};
-  const RevisionView<T> present{{losses, n}, {offsets, view.offsets.size()}, view.weights, {}};
-  const auto result = loss.value_and_gradient(present, inner, workspace);
-  for (std::size_t i = 0; i < n; ++i) {
-    out.grad[kept[i]] += inner.grad[i];
-    if (out.hess) out.hess[kept[i]] += inner.hess[i];
-  }
-  return result;
+  const Kept kept = kept_by(view.mask, workspace);
+  const RevisionView<T> present{kept.gather(view.losses, workspace), kept.offsets(view.offsets, workspace), view.weights, {}};
+  return evaluate_part(loss, present, kept, out, workspace);
 }
 
 /// How the revisions of a query are compared: every two of them, or all by the likelihood of their order.

@@ -62,13 +62,13 @@ void hessian_vector_product(const ListMle& loss, const ListView<T>& list, std::t
   RANKGRAD_EXPECTS(loss.ties != TargetTies::exact, "hessian_vector_product has no TargetTies::exact; use efron");
   std::fill(product.begin(), product.end(), T(0));
   const auto frame = workspace.frame();
-  std::uint32_t* kept = list.mask.empty() ? nullptr : workspace.take<std::uint32_t>(list.size());
-  const ListView<T> present = kept ? compacted(list, kept, workspace) : list;
+  const Kept kept = list.mask.empty() ? Kept{} : kept_by(list.mask, workspace);
+  const ListView<T> present = kept.at ? compacted(list, kept, workspace) : list;
   const std::size_t n = present.size();
   if (n < 2) return;
   const auto weighted = plackett_luce::order_target(present, loss.target_options(), workspace);
   if (!(weighted.total > 0)) return;
-  const auto item = [&](std::size_t k) { return kept ? kept[weighted.order[k]] : weighted.order[k]; };
+  const auto item = [&](std::size_t k) { return kept.at ? kept.at[weighted.order[k]] : weighted.order[k]; };
   double *sorted = workspace.take<double>(n), *result = workspace.take<double>(n);
   for (std::size_t k = 0; k < n; ++k) sorted[k] = static_cast<double>(v[item(k)]);
   plackett_luce::hessian_vector_product(weighted.target, weighted.place, sorted, result, workspace);

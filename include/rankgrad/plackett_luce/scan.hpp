@@ -34,7 +34,7 @@
 #include <rankgrad/plackett_luce/narrow_derivatives.hpp>
 #include <rankgrad/plackett_luce/pieces.hpp>
 #include <rankgrad/plackett_luce/running_sums.hpp>
-#include <rankgrad/simd/horizontal.hpp>
+#include <rankgrad/simd/range_by_pieces.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::plackett_luce {
 
@@ -57,7 +57,7 @@ class Scan {
   Scan(const Target& target, Workspace& workspace)
       : target_(target), workspace_(workspace), pieces_(target, workspace), n_(target.n) {
     exponentials_ = workspace.take<double>(n_);
-    const simd::Range<double> range = range_of_scores();
+    const simd::Range<double> range = simd::range_by_pieces(target_.scores, n_, workspace);
     highest_ = range.high;
     narrow_ = range.span() <= 100;   // false where a score is not finite
     narrow_ ? prepare_narrow() : prepare_wide();
@@ -94,19 +94,6 @@ class Scan {
   }
 
  private:
-  simd::Range<double> range_of_scores() const {
-    if (pieces_.size() == 1) return simd::range_of(target_.scores, n_);
-    const auto frame = workspace_.frame();
-    auto* const ranges = workspace_.take<simd::Range<double>>(pieces_.size());
-    pieces_.for_each([&](std::size_t p, const Piece& piece, Workspace&) {
-      ranges[p] = simd::range_of(target_.scores + piece.begin, piece.end - piece.begin);
-    });
-    simd::Range<double> all = ranges[0];
-    for (std::size_t p = 1; p < pieces_.size(); ++p)
-      all = {std::min(all.low, ranges[p].low), std::max(all.high, ranges[p].high), all.finite && ranges[p].finite};
-    return all;
-  }
-
   /// sum of s_k - highest over m places from b on.
   double sum_below(std::size_t b, std::size_t m) const {
     Pack sum[2] = {Pack(0.0), Pack(0.0)};

@@ -8,6 +8,7 @@
 #include <rankgrad/simd/rows.hpp>
 
 #include <cmath>
+#include <limits>
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
@@ -59,7 +60,9 @@ struct SoftConfusion {
 ///             the metric is undefined or does not depend on the scores. (The metric F itself is 0 without positives.)
 /// Cost        O(n), two exps per item, n scratch (2 n with curvature).
 /// Numerics    p - 1/2 and 1 - h come from sigmoids of both signs, 1 - M from the small counts: no cancellation but in mcc.
-///             Where nothing at all is called positive (or, mcc, negative) precision and mcc are 0 / 0: loss 1, gradient 0.
+///             Nearly nothing called positive is no trouble: dL/dTP, huge, meets an h' as small, and of the second derivatives,
+///             which no number may hold, the square roots are kept. Where nothing at all is called positive (or, mcc, negative)
+///             precision and mcc are 0 / 0: loss 1, gradient 0.
 /// Vanishing   with a = 73, h (1 - h) is below 1e-3 from |p - 1/2| = 0.095 on: only items near the threshold learn. Begin with
 ///             a smaller amplification and let it grow.
 /// Parameters  metric. beta > 0 of f_beta. amplification a > 0, 73 in the source. probabilities: the scores are p itself, in
@@ -116,11 +119,20 @@ struct ConfusionLoss {
   }
 
  private:
-  /// Of the loss in TP with P fixed (by_tp) and in FP with N fixed (by_fp); the second ones as magnitudes.
+  /// Of the loss in TP with P fixed (by_tp) and in FP with N fixed (by_fp), and the roots of the magnitudes of the second ones.
   struct Derivatives {
-    double value = 0, by_tp = 0, by_fp = 0, by_tp2 = 0, by_fp2 = 0;
+    double value = 0, by_tp = 0, by_fp = 0, root_tp = 0, root_fp = 0;
     bool valid = false;
   };
+  /// A count below this is no count: 1 / count would overflow.
+  static constexpr double tiny = std::numeric_limits<double>::min();
+
+  /// As wide as T is: what overflows there meets counts that T holds as denormals, if at all.
+  template <Real T>
+  static simd::Pack<T> narrowed(double x) {
+    constexpr double top = static_cast<double>(std::numeric_limits<T>::max());
+    return simd::Pack<T>(static_cast<T>(x > top ? top : x < -top ? -top : x));
+  }
 
   /// h' and h (1 - h) (x'^2 + |x''|) of every item go to slopes and bends where those are given.
   template <Real T>
@@ -158,18 +170,18 @@ struct ConfusionLoss {
   void add(const ListView<T>& list, const Derivatives& d, const T* slopes, const T* bends, const GradientSink<T>& out) const {
     using namespace simd;
     if (!d.valid) return;
-    const Pack<T> scale(out.scale), by_tp = Pack<T>(T(d.by_tp)), by_fp = Pack<T>(T(d.by_fp)), by_tp2 = Pack<T>(T(d.by_tp2)),
-        by_fp2 = Pack<T>(T(d.by_fp2)), zero(T(0));
+    const Pack<T> scale(out.scale), by_tp = narrowed<T>(d.by_tp), by_fp = narrowed<T>(d.by_fp), root_tp = narrowed<T>(d.root_tp),
+        root_fp = narrowed<T>(d.root_fp), zero(T(0));
     const bool weighted = !list.weights.empty();
     T *const grad = out.grad, *const hess = out.hess;
     for_each_pack<T>(list.size(), [&](std::size_t i, auto at) RANKGRAD_INLINE {
       const Pack<T> w = weighted ? at.load(&list.weights[i], T(0)) : at.load_ones();
       const auto positive = at.load(&list.labels[i], T(0)) > zero;
-      const Pack<T> g = w * select(positive, by_tp, by_fp), slope = at.load(slopes + i, T(0));
-      at.accumulate(grad + i, scale * g * slope);
+      const Pack<T> by = select(positive, by_tp, by_fp), moved = w * at.load(slopes + i, T(0));   // the small ones first
+      at.accumulate(grad + i, scale * (by * moved));
       if (!hess) return;
-      const Pack<T> moved = w * slope, of_metric = moved * moved * select(positive, by_tp2, by_fp2);
-      at.accumulate(hess + i, scale * fma(abs(g), at.load(bends + i, T(0)), of_metric));
+      const Pack<T> root = moved * select(positive, root_tp, root_fp);
+      at.accumulate(hess + i, scale * fma(abs(by), w * at.load(bends + i, T(0)), root * root));
     });
   }
 
@@ -189,35 +201,38 @@ struct ConfusionLoss {
       }
       case ConfusionMetric::f_beta: {
         const double b2 = beta * beta;
-        return ratio(1 + b2, b2 * c.fn + c.fp, c.tp, b2 * P + R);
+        return ratio(b2, b2 * c.fn + c.fp, c.tp, b2 * P + R);
       }
-      case ConfusionMetric::precision:
-        if (R == 0) return {1, 0, 0, 0, 0, true};
-        return ratio(1, c.fp, c.tp, R);
+      case ConfusionMetric::precision: return ratio(0, c.fp, c.tp, R);
       case ConfusionMetric::recall: return {c.fn / P, -1 / P, 0, 0, 0, true};
       case ConfusionMetric::jaccard: {
         const double D = P + c.fp;
-        return {(c.fn + c.fp) / D, -1 / D, c.tp / (D * D), 0, 2 * c.tp / (D * D * D), true};
+        return {(c.fn + c.fp) / D, -1 / D, c.tp / D / D, 0, std::sqrt(2 * c.tp / D) / D, true};
       }
       case ConfusionMetric::g_mean: {
-        const double a = c.tn / (P * N), b = c.tp / (P * N), M = std::sqrt(c.tp * a + floor);
+        const double a = c.tn / N / P, b = c.tp / P / N, M = std::sqrt(c.tp / P * (c.tn / N) + floor);
         const double missed = c.fn / P, alarms = c.fp / N, off = missed + alarms - missed * alarms - floor, k = compat ? 4 : 1;
-        return {off / (1 + M), -k * a / (2 * M), k * b / (2 * M), a * a / (4 * M * M * M), b * b / (4 * M * M * M), true};
+        const double slope = 0.5 / M, root = slope / std::sqrt(M);
+        return {off / (1 + M), -k * a * slope, k * b * slope, a * root, b * root, true};
       }
       default: {
-        if (R == 0 || C == 0) return {1, 0, 0, 0, 0, true};
-        const double d = std::sqrt(P) * std::sqrt(N) * std::sqrt(R) * std::sqrt(C), M = (c.tp * c.tn - c.fp * c.fn) / d;
-        const double u = 0.5 * (1 / R - 1 / C), du = -0.5 * (1 / (R * R) + 1 / (C * C));
-        const double by_tp = N / d - M * u, by_fp = -P / d - M * u;
-        return {1 - M, -by_tp, -by_fp, std::abs(N * u / d + by_tp * u + M * du), std::abs(P * u / d - by_fp * u - M * du), true};
+        const double m = std::min(R, C), p = std::sqrt(P), q = std::sqrt(N), r = std::sqrt(R), s = std::sqrt(C);
+        if (m < tiny) return {1, 0, 0, 0, 0, true};
+        const double M = (c.tp / P * (c.tn / N) - c.fp / N * (c.fn / P)) * (p / r) * (q / s);
+        const double N_d = q / p / r / s, P_d = p / q / r / s;
+        const double u = 0.5 * (m / R - m / C), du = -0.5 * ((m / R) * (m / R) + (m / C) * (m / C));   // times m and m^2
+        const double by_tp = N_d - M / m * u, by_fp = -P_d - M / m * u, root = std::sqrt(m);
+        return {1 - M, -by_tp, -by_fp, std::sqrt(std::abs(N_d * u + by_tp * u + M / m * du)) / root,
+                std::sqrt(std::abs(P_d * u - by_fp * u - M / m * du)) / root, true};
       }
     }
   }
 
-  /// 1 - k TP / D = rest / D, where D grows by one with TP and with FP.
-  static Derivatives ratio(double k, double rest, double tp, double D) {
-    const double by_tp = k * (D - tp) / (D * D), by_fp = k * tp / (D * D);
-    return {rest / D, -by_tp, by_fp, 2 * by_tp / D, 2 * by_fp / D, true};
+  /// 1 - (1 + b^2) TP / D = rest / D, where D grows by one with TP and with FP.
+  static Derivatives ratio(double b2, double rest, double tp, double D) {
+    if (D < tiny) return {1, 0, 0, 0, 0, true};
+    const double missing = (1 + b2) * ((rest + b2 * tp) / D), share = (1 + b2) * (tp / D);
+    return {rest / D, -missing / D, share / D, std::sqrt(2 * missing) / D, std::sqrt(2 * share) / D, true};
   }
 };
 

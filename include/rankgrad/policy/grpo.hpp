@@ -4,6 +4,7 @@
 // Read first: policy/rollouts.hpp, policy/group_advantage.hpp.
 #pragma once
 
+#include <rankgrad/core/all_here.hpp>
 #include <rankgrad/policy/group_advantage.hpp>
 #include <rankgrad/policy/rollouts.hpp>
 #include <rankgrad/simd/math.hpp>
@@ -151,14 +152,18 @@ struct Grpo {
     return advantage.check();
   }
 
-  template <Real T>
-  Contribution<T> value_and_gradient(RolloutView<T> view, GradientSink<T> out, Workspace& workspace) const {
+  /// Of rollouts some of which are elsewhere, `add_up` makes W that of all (core/all_here.hpp); the value then is the part of
+  /// those here.
+  template <Real T, class AddUp = AllHere>
+  Contribution<T> value_and_gradient(RolloutView<T> view, GradientSink<T> out, Workspace& workspace,
+                                     const AddUp& add_up = {}) const {
     checked_size(view);
     const std::size_t sequences = view.sequences();
     double total = 0;
     for (std::size_t g = 0; g < sequences; ++g)
       if (const std::size_t n = view.length(g); n > 0)
         total += static_cast<double>(view.weight(g)) * (reduction == TokenReduction::token_mean ? static_cast<double>(n) : 1);
+    add_up(std::span<double>(&total, 1));
     if (!(total > 0)) return {};
 
     const auto frame = workspace.frame();

@@ -89,33 +89,14 @@ template <Real T, LossOn<RolloutView<T>> L>
 Contribution<T> evaluate_unmasked(const L& loss, const RolloutView<T>& view, const GradientSink<T>& out, Workspace& workspace) {
   if (view.mask.empty()) return loss.value_and_gradient(view, out, workspace);
   const auto frame = workspace.frame();
-  const std::size_t n = view.tokens(), sequences = view.sequences();
-  std::uint32_t *kept = workspace.take<std::uint32_t>(n), *offsets = workspace.take<std::uint32_t>(sequences + 1, 0u);
-  std::uint32_t count = 0;
-  for (std::size_t g = 0; g < sequences; ++g) {
-    for (std::uint32_t t = view.sequence_offsets[g]; t < view.sequence_offsets[g + 1]; ++t)
-      if (view.mask[t]) kept[count++] = t;
-    offsets[g + 1] = count;
-  }
-  const auto gather = [&](std::span<const T> all) -> std::span<const T> {
-    if (all.empty()) return {};
-    T* part = workspace.take<T>(count);
-    for (std::size_t t = 0; t < count; ++t) part[t] = all[kept[t]];
-    return {part, count};
-  };
+  const Kept kept = kept_by(view.mask, workspace);
   RolloutView<T> present = view;
-  present.log_probs = gather(view.log_probs);
-  present.old_log_probs = gather(view.old_log_probs);
-  present.reference_log_probs = gather(view.reference_log_probs);
-  present.sequence_offsets = {offsets, sequences + 1};
+  present.log_probs = kept.gather(view.log_probs, workspace);
+  present.old_log_probs = kept.gather(view.old_log_probs, workspace);
+  present.reference_log_probs = kept.gather(view.reference_log_probs, workspace);
+  present.sequence_offsets = kept.offsets(view.sequence_offsets, workspace);
   present.mask = {};
-  const GradientSink<T> inner{workspace.take<T>(count, T(0)), out.hess ? workspace.take<T>(count, T(0)) : nullptr, out.scale};
-  const Contribution<T> result = loss.value_and_gradient(present, inner, workspace);
-  for (std::size_t t = 0; t < count; ++t) {
-    out.grad[kept[t]] += inner.grad[t];
-    if (out.hess) out.hess[kept[t]] += inner.hess[t];
-  }
-  return result;
+  return evaluate_part(loss, present, kept, out, workspace);
 }
 
 }  // namespace rankgrad

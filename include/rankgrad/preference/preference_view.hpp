@@ -101,16 +101,8 @@ Contribution<T> evaluate_unmasked(const L& loss, const PreferenceView<T>& view, 
                                   Workspace& workspace) {
   if (view.mask.empty()) return loss.value_and_gradient(view, out, workspace);
   const auto frame = workspace.frame();
-  std::uint32_t* kept = workspace.take<std::uint32_t>(view.size());
-  std::size_t k = 0;
-  for (std::size_t i = 0; i < view.size(); ++i)
-    if (view.mask[i]) kept[k++] = static_cast<std::uint32_t>(i);
-  const auto gather = [&](std::span<const T> all) -> std::span<const T> {
-    if (all.empty()) return {};
-    T* part = workspace.take<T>(k);
-    for (std::size_t i = 0; i < k; ++i) part[i] = all[kept[i]];
-    return {part, k};
-  };
+  const Kept kept = kept_by(view.mask, workspace);
+  const auto gather = [&](std::span<const T> all) { return kept.gather(all, workspace); };
   const PreferenceView<T> present{.chosen = gather(view.chosen),
                                   .rejected = gather(view.rejected),
                                   .reference_chosen = gather(view.reference_chosen),
@@ -119,14 +111,7 @@ Contribution<T> evaluate_unmasked(const L& loss, const PreferenceView<T>& view, 
                                   .rejected_lengths = gather(view.rejected_lengths),
                                   .chosen_share = gather(view.chosen_share),
                                   .weights = gather(view.weights)};
-  const GradientSink<T> inner{workspace.take<T>(2 * k, T(0)), out.hess ? workspace.take<T>(2 * k, T(0)) : nullptr, out.scale};
-  const Contribution<T> result = loss.value_and_gradient(present, inner, workspace);
-  for (std::size_t i = 0; i < 2 * k; ++i) {
-    const std::size_t to = i < k ? kept[i] : view.size() + kept[i - k];
-    out.grad[to] += inner.grad[i];
-    if (out.hess) out.hess[to] += inner.hess[i];
-  }
-  return result;
+  return evaluate_part(loss, present, kept, out, workspace);
 }
 
 }  // namespace rankgrad

@@ -5,6 +5,9 @@
 // the scores f of one model and omega = P(selected) from the scores g of another. What is unlabelled may be relevant and unseen.
 #pragma once
 
+#include <rankgrad/core/all_here.hpp>
+#include <rankgrad/core/check_offsets.hpp>
+#include <rankgrad/core/mask.hpp>
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/pairwise/pairwise_softmax.hpp>
 
@@ -114,28 +117,40 @@ struct CoupledPropensity {
 
   /// The constants of one list, out[n]: c of positives; of the others v times their weight, or 0 for inverse_ratio. `own` has
   /// the scores that the loss is about, `other` those of the other model. c too is multiplied by the weight of its item with
-  /// negative_weights; with inverse_ratio Softmax does that.
+  /// negative_weights; with inverse_ratio Softmax does that. Absent items have 0 and no part in what the others have.
   template <Real T>
   void weigh(const ListView<T>& own, std::type_identity_t<std::span<const T>> other, std::type_identity_t<std::span<T>> out,
              Workspace& workspace) const {
-    const std::size_t n = checked_size(own);
+    const std::size_t n = own.size();
+    require(detail::check_lengths(own));
     RANKGRAD_EXPECTS(other.size() == n && out.size() == n, "the scores of both models and the weights differ in size");
+    if (!own.mask.empty()) {
+      const auto frame = workspace.frame();
+      const Kept kept = kept_by(own.mask, workspace);
+      const std::span<T> part(workspace.take<T>(kept.size), kept.size);
+      weigh(compacted(own, kept, workspace), kept.gather(other, workspace), part, workspace);
+      simd::clear(out.data(), n);
+      for (std::size_t i = 0; i < kept.size; ++i) out[kept.at[i]] = part[i];
+      return;
+    }
     if (coupling == Coupling::inverse_ratio) ratios(own, other.data(), out.data());
-    else if (warm_up) ones(own, out.data());
+    else if (warm_up)
+      for (std::size_t i = 0; i < n; ++i) out[i] = own.weight(i);
     else if (propensity == Propensity::sigmoid) by_sigmoids(own, other.data(), out.data());
     else by_softmax(own, other, out.data(), workspace);
   }
 
-  /// The same for every list of a batch. Masks are not looked at: absent items get numbers that nobody reads.
+  /// The same for every list of a batch.
   template <Real T>
   void weigh(const RaggedBatch<T>& own, std::type_identity_t<std::span<const T>> other, std::type_identity_t<std::span<T>> out,
              Workspace& workspace) const {
+    require(check());
+    require(detail::check_offsets("offsets", own.offsets, own.items(), "scores"));
+    require(detail::check_sizes(own));
     RANKGRAD_EXPECTS(other.size() == own.items() && out.size() == own.items(), "scores and weights differ in size");
     for (std::size_t q = 0; q < own.lists(); ++q) {
       const std::size_t first = own.offsets[q], n = own.offsets[q + 1] - first;
-      ListView<T> list = own[q];
-      list.mask = {};
-      weigh(list, other.subspan(first, n), out.subspan(first, n), workspace);
+      weigh(own[q], other.subspan(first, n), out.subspan(first, n), workspace);
     }
   }
 
@@ -156,11 +171,6 @@ struct CoupledPropensity {
     own.weights = {constants, n};
     const PairwiseCrossEntropy loss{.negatives = Negatives::joint, .normalize = Normalize::sum};
     return loss.value_and_gradient(own, out, workspace);
-  }
-
-  template <Real T>
-  void ones(const ListView<T>& own, T* out) const {
-    for (std::size_t i = 0; i < own.size(); ++i) out[i] = own.weight(i);
   }
 
   template <Real T>
@@ -216,18 +226,22 @@ struct CoupledPropensity {
 };
 
 /// Self-normalisation: multiplies the weights of the positives of a batch so that their mean is 1, which lowers the variance
-/// of inverse propensities at the price of a little bias (SNIPS: Swaminathan, Joachims, NIPS 2015). Returns the factor; 1 where
-/// nothing is positive.
-template <Real T>
-double self_normalise(std::span<const T> labels, std::type_identity_t<std::span<T>> weights) {
+/// of inverse propensities at the price of a little bias (SNIPS: Swaminathan, Joachims, NIPS 2015). Weights of absent items are
+/// neither read nor written. Returns the factor; 1 where nothing is positive. `add_up`: core/all_here.hpp.
+template <Real T, class AddUp = AllHere>
+double self_normalise(std::span<const T> labels, std::type_identity_t<std::span<T>> weights,
+                      std::span<const std::uint8_t> mask = {}, const AddUp& add_up = {}) {
   RANKGRAD_EXPECTS(labels.size() == weights.size(), "labels and weights differ in size");
-  double sum = 0, count = 0;
+  RANKGRAD_EXPECTS(mask.empty() || mask.size() == labels.size(), "mask and labels differ in size");
+  const auto counts = [&](std::size_t i) { return (mask.empty() || mask[i]) && labels[i] > T(0); };
+  double sums[2] = {0, 0};   // of weights; count
   for (std::size_t i = 0; i < labels.size(); ++i)
-    if (labels[i] > T(0)) sum += static_cast<double>(weights[i]), count += 1;
-  if (!(sum > 0)) return 1;
-  const double factor = count / sum;
+    if (counts(i)) sums[0] += static_cast<double>(weights[i]), sums[1] += 1;
+  add_up(std::span<double>(sums));
+  if (!(sums[0] > 0)) return 1;
+  const double factor = sums[1] / sums[0];
   for (std::size_t i = 0; i < labels.size(); ++i)
-    if (labels[i] > T(0)) weights[i] = static_cast<T>(static_cast<double>(weights[i]) * factor);
+    if (counts(i)) weights[i] = static_cast<T>(static_cast<double>(weights[i]) * factor);
   return factor;
 }
 
@@ -236,20 +250,10 @@ template <Real T, LossOn<CoupledView<T>> L>
 Contribution<T> evaluate_unmasked(const L& loss, const CoupledView<T>& view, const GradientSink<T>& out, Workspace& workspace) {
   if (view.mask.empty()) return loss.value_and_gradient(view, out, workspace);
   const auto frame = workspace.frame();
-  std::uint32_t* kept = workspace.take<std::uint32_t>(view.size());
+  const Kept kept = kept_by(view.mask, workspace);
   const ListView<T> first = compacted(view.of_relevance(), kept, workspace);
-  const std::size_t n = first.size();
-  T* selection = workspace.take<T>(n);
-  for (std::size_t i = 0; i < n; ++i) selection[i] = view.selection[kept[i]];
-  const GradientSink<T> inner{workspace.take<T>(2 * n, T(0)), out.hess ? workspace.take<T>(2 * n, T(0)) : nullptr, out.scale};
-  const CoupledView<T> present{first.scores, {selection, n}, first.labels, first.weights, {}};
-  const Contribution<T> result = loss.value_and_gradient(present, inner, workspace);
-  for (std::size_t i = 0; i < 2 * n; ++i) {
-    const std::size_t to = i < n ? kept[i] : view.size() + kept[i - n];
-    out.grad[to] += inner.grad[i];
-    if (out.hess) out.hess[to] += inner.hess[i];
-  }
-  return result;
+  const CoupledView<T> present{first.scores, kept.gather(view.selection, workspace), first.labels, first.weights, {}};
+  return evaluate_part(loss, present, kept, out, workspace);
 }
 
 }  // namespace rankgrad

@@ -10,6 +10,7 @@
 //             Ren, Zeng, Yang, Urtasun, Learning to reweight examples for robust deep learning, ICML 2018.
 #pragma once
 
+#include <rankgrad/core/all_here.hpp>
 #include <rankgrad/core/validate.hpp>
 #include <rankgrad/simd/rows.hpp>
 
@@ -21,10 +22,12 @@ namespace rankgrad::inline RANKGRAD_ABI {
 ///   dL/dl_i  = c w_i,   dL/dw_i = c l_i
 ///
 /// c is 1 where sum w l is at most `least`. The source's code does not hold c constant: L is then sum l whatever w is, and
-/// nothing can be learned about w. The two gradients are written over; either may be empty. Cost O(n).
-template <Real T>
+/// nothing can be learned about w. The two gradients are written over; either may be empty. Cost O(n). `add_up`:
+/// core/all_here.hpp.
+template <Real T, class AddUp = AllHere>
 T rescaled_loss(std::span<const T> losses, std::type_identity_t<std::span<const T>> weights,
-                std::type_identity_t<std::span<T>> by_loss, std::type_identity_t<std::span<T>> by_weight, double least = 1e-12) {
+                std::type_identity_t<std::span<T>> by_loss, std::type_identity_t<std::span<T>> by_weight, double least = 1e-12,
+                const AddUp& add_up = {}) {
   using namespace simd;
   const std::size_t n = losses.size();
   require(rankgrad::detail::check_length("weights", weights.size(), n));
@@ -36,13 +39,15 @@ T rescaled_loss(std::span<const T> losses, std::type_identity_t<std::span<const 
     plain.add(l, at);
     weighted.add(l * at.load(&weights[i], T(0)), at);
   });
-  const double before = plain.total(), after = weighted.total(), c = after <= least ? 1 : before / after;
+  double sums[2] = {plain.total(), weighted.total()};
+  add_up(std::span<double>(sums));
+  const double c = sums[1] <= least ? 1 : sums[0] / sums[1];
   const Pack<T> factor = Pack<T>(T(c));
   for_each_pack<T>(n, [&](std::size_t i, auto at) RANKGRAD_INLINE {
     if (!by_loss.empty()) at.store(&by_loss[i], factor * at.load(&weights[i], T(0)));
     if (!by_weight.empty()) at.store(&by_weight[i], factor * at.load(&losses[i], T(0)));
   });
-  return static_cast<T>(c * after);
+  return static_cast<T>(c * sums[1]);
 }
 
 /// The derivative of the meta loss by the weights, through one inner step theta' = theta - eta sum_i w_i grad l_i(theta):
@@ -66,9 +71,11 @@ void weight_hypergradient(double eta, std::span<const T> products, std::type_ide
 }
 
 /// Learning to reweight: w_i = max(0, -dL_meta/dw_i) / sum, one step from weights of 0; the size of that step does not matter.
-/// Samples that would raise the meta loss get nothing. All 0 where every one would, as in the source.
-template <Real T>
-void reweighted_by_gradient(std::span<const T> hypergradient, std::type_identity_t<std::span<T>> weights) {
+/// Samples that would raise the meta loss get nothing. All 0 where every one would, as in the source. `add_up`:
+/// core/all_here.hpp.
+template <Real T, class AddUp = AllHere>
+void reweighted_by_gradient(std::span<const T> hypergradient, std::type_identity_t<std::span<T>> weights,
+                            const AddUp& add_up = {}) {
   using namespace simd;
   require(rankgrad::detail::check_length("weights", weights.size(), hypergradient.size()));
   const Pack<T> zero(T(0));
@@ -78,7 +85,8 @@ void reweighted_by_gradient(std::span<const T> hypergradient, std::type_identity
     sum.add(w, at);
     at.store(&weights[i], w);
   });
-  const double total = sum.total();
+  double total = sum.total();
+  add_up(std::span<double>(&total, 1));
   if (!(total > 0)) return;
   const Pack<T> inverse = Pack<T>(T(1 / total));
   for_each_pack<T>(weights.size(), [&](std::size_t i, auto at) RANKGRAD_INLINE {

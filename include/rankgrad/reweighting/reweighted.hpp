@@ -5,6 +5,7 @@
 #pragma once
 
 #include <rankgrad/core/batch_evaluator.hpp>
+#include <rankgrad/core/check_offsets.hpp>
 #include <rankgrad/reweighting/loss_weights.hpp>
 #include <rankgrad/reweighting/risk.hpp>
 
@@ -37,6 +38,7 @@ void scale_lists(const RaggedBatch<T>& batch, std::type_identity_t<std::span<con
                  std::type_identity_t<std::span<T>> gradient, std::type_identity_t<std::span<T>> curvature = {},
                  const E& executor = {}) {
   constexpr std::size_t run = 64;
+  require(detail::check_offsets("offsets", batch.offsets, batch.items(), "scores"));
   RANKGRAD_EXPECTS(weights.size() == batch.lists(), "there must be one weight per list");
   RANKGRAD_EXPECTS(gradient.size() == batch.items(), "gradient and scores differ in size");
   RANKGRAD_EXPECTS(curvature.empty() || curvature.size() == batch.items(), "curvature and scores differ in size");

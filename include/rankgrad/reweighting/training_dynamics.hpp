@@ -9,6 +9,7 @@
 // Source      STORM: self-taught on-the-fly meta loss rescaling (arXiv 2412.12955), as in its released code.
 #pragma once
 
+#include <rankgrad/core/all_here.hpp>
 #include <rankgrad/core/validate.hpp>
 
 #include <array>
@@ -28,15 +29,19 @@ struct MeanDeviation {
 };
 
 /// Mean and unbiased deviation of value(x) for all x that for_each(body) calls its body with, twice in the same order; the
-/// deviation of fewer than two is `alone`.
-template <class ForEach, class Value>
-MeanDeviation mean_and_deviation(const ForEach& for_each, double alone, const Value& value) {
-  double sum = 0, squares = 0, n = 0;
-  for_each([&](const auto& x) { sum += value(x), n += 1; });
+/// deviation of fewer than two is `alone`. `add_up`: core/all_here.hpp.
+template <class ForEach, class Value, class AddUp = AllHere>
+MeanDeviation mean_and_deviation(const ForEach& for_each, double alone, const Value& value, const AddUp& add_up = {}) {
+  double sums[2] = {0, 0}, squares = 0;   // of values; count
+  for_each([&](const auto& x) { sums[0] += value(x), sums[1] += 1; });
+  add_up(std::span<double>(sums));
+  const double n = sums[1];
   if (n == 0) return {0, alone};
-  if (n == 1) return {sum, alone};
-  for_each([&](const auto& x) { squares += (value(x) - sum / n) * (value(x) - sum / n); });
-  return {sum / n, std::sqrt(squares / (n - 1))};
+  const double mean = sums[0] / n;
+  if (n == 1) return {mean, alone};
+  for_each([&](const auto& x) { squares += (value(x) - mean) * (value(x) - mean); });
+  add_up(std::span<double>(&squares, 1));
+  return {mean, std::sqrt(squares / (n - 1))};
 }
 
 /// The highest probability of every sample in every pass, and whether it is that of the label (the first of equal ones counts).
@@ -144,9 +149,11 @@ class DynamicsWindow {
     RANKGRAD_EXPECTS(label < classes_.size(), "the label has no window");
     return classes_[label].samples.size();
   }
+  std::size_t classes() const { return classes_.size(); }
 
-  /// O(samples of the class); once per batch, class and group, not per sample.
-  GroupDynamics group(std::uint32_t label, AgreementGroup which = AgreementGroup::all) const {
+  /// O(samples of the class); once per batch, class and group, not per sample. `add_up`: core/all_here.hpp.
+  template <class AddUp = AllHere>
+  GroupDynamics group(std::uint32_t label, AgreementGroup which = AgreementGroup::all, const AddUp& add_up = {}) const {
     RANKGRAD_EXPECTS(label < classes_.size(), "the label has no window");
     constexpr double alone = 1e-8;
     const auto& samples = classes_[label].samples;
@@ -158,8 +165,11 @@ class DynamicsWindow {
       for (const SampleStatistics& s : samples)
         if (belongs(s)) body(s);
     };
-    members([&](const SampleStatistics&) { ++g.count; });
-    const auto over = [&](const auto& value) { return mean_and_deviation(members, alone, value); };
+    double count = 0;
+    members([&](const SampleStatistics&) { ++count; });
+    add_up(std::span<double>(&count, 1));
+    g.count = static_cast<std::size_t>(count);
+    const auto over = [&](const auto& value) { return mean_and_deviation(members, alone, value, add_up); };
     g.loss_mean = over([](const SampleStatistics& s) { return s.loss_mean; });
     g.loss_deviation = over([](const SampleStatistics& s) { return s.loss_deviation; });
     g.confidence_mean = over([](const SampleStatistics& s) { return s.confidence_mean; });

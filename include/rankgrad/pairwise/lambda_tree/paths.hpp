@@ -5,7 +5,7 @@
 #include <rankgrad/pairwise/engine.hpp>
 #include <rankgrad/pairwise/lambda_tree/top.hpp>
 #include <rankgrad/pairwise/lambda_tree/tree.hpp>
-#include <rankgrad/pairwise/range_by_pieces.hpp>
+#include <rankgrad/simd/range_by_pieces.hpp>
 
 #include <limits>
 
@@ -229,7 +229,7 @@ Contribution<T> evaluate(const Loss& loss, Path path, const ListView<T>& list, c
   const std::size_t n = list.size();
   if (n == 0) return {};
   const auto frame = workspace.frame();
-  const simd::Range<T> range = range_by_pieces(list.scores.data(), n, workspace);
+  const simd::Range<T> range = simd::range_by_pieces(list.scores.data(), n, workspace);
   const double span = loss.sigma * range.span(), middle = range.centre();
   const bool near = span <= 2 * reach<T>;
   if (!(span < std::numeric_limits<double>::infinity())) path = Path::engine;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <rankgrad/pairwise/near_linear/moments.hpp>
-#include <rankgrad/pairwise/range_by_pieces.hpp>
+#include <rankgrad/simd/range_by_pieces.hpp>
 #include <rankgrad/simd/sorting.hpp>
 
 #include <optional>
@@ -39,7 +39,7 @@ std::optional<Placement<T>> place_on_grid(const simd::Range<T>& range, double si
 template <Real T>
 std::optional<Placement<T>> place_on_grid(const T* scores, std::size_t n, double sigma, Workspace& workspace) {
   if (n == 0 || !Scaling<T>(sigma).usable()) return {};
-  return place_on_grid(range_by_pieces(scores, n, workspace), sigma);
+  return place_on_grid(simd::range_by_pieces(scores, n, workspace), sigma);
 }
 
 /// Numbers the bins that have items: id[b] rising, compact[i] the b of item i.
