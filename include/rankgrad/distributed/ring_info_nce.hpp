@@ -57,18 +57,17 @@ class RingInfoNce {
       if (!part.empty()) simd::clear(part.data(), part.size());
 
     const auto frame = workspace.frame();
-    const auto queries = embedding::asking_side(view, loss.similarity, workspace);
-    const auto documents = embedding::side_of<T>(view.documents, view.dimension, view.document_mask, loss.similarity, workspace);
+    const embedding::Batch<T> own = embedding::batch_of(view, loss.similarity, loss.temperature, workspace);
     struct Sizes {
       std::size_t queries, documents;
     };
-    for (const Sizes& each : gathered(comm, Sizes{queries.n, documents.n})) {
+    for (const Sizes& each : gathered(comm, Sizes{own.queries.n, own.documents.n})) {
       plan.documents.push_back(each.documents);
       plan.all_queries += each.queries;
       plan.all_documents += each.documents;
       plan.most_documents = std::max(plan.most_documents, each.documents);
     }
-    return RingSoftmax<T, C>(comm, loss, plan, view, queries, documents, workspace).run(gradient);
+    return RingSoftmax<T, C>(comm, loss, plan, view, own, workspace).run(gradient);
   }
 
   /// How often scratch had to grow so far; constant once warm.

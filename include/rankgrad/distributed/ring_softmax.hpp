@@ -64,29 +64,30 @@ class RingSoftmax {
   using Softmax = embedding::InBatchSoftmax<T, embedding::Passes::both, Bounded>;
 
  public:
-  /// queries: those that have a positive. Everything must live as long as this.
-  RingSoftmax(C& comm, const InBatchInfoNce& loss, const RingPlan& plan, const EmbeddingView<T>& view, const Side& queries,
-              const Side& documents, Workspace& workspace)
-      : comm_(comm), loss_(loss), plan_(plan), view_(view), queries_(queries), documents_(documents), workspace_(workspace),
-        pairs_(embedding::relations_of(view, queries, documents, workspace)),
-        rows_(loss.direction != Direction::columns, queries.n, workspace), home_(block_of(documents.n)),
+  /// Everything must live as long as this.
+  RingSoftmax(C& comm, const InBatchInfoNce& loss, const RingPlan& plan, const EmbeddingView<T>& view, const embedding::Batch<T>& own,
+              Workspace& workspace)
+      : comm_(comm), loss_(loss), plan_(plan), view_(view), own_(own), workspace_(workspace),
+        rows_(loss.direction != Direction::columns, own.queries.n, workspace), home_(block_of(own.documents.n)),
         here_(block_of(comm.size() > 1 ? plan.most_documents : 0)), next_(block_of(comm.size() > 1 ? plan.most_documents : 0)) {
     in_order_ = workspace.take<std::uint32_t>(plan.most_documents);
     for (std::size_t j = 0; j < plan.most_documents; ++j) in_order_[j] = static_cast<std::uint32_t>(j);
-    no_pairs_ = workspace.take<std::uint32_t>(queries.n + 1, 0u);
-    for (std::size_t j = 0; j < documents.n; ++j) {
-      const T *const from = documents.row(j), factor = documents.factor(j);
+    no_pairs_ = workspace.take<std::uint32_t>(own.queries.n + 1, 0u);
+    for (std::size_t j = 0; j < own.documents.n; ++j) {
+      const T *const from = own.documents.row(j), factor = own.documents.factor(j);
       for (std::size_t k = 0; k < d(); ++k) home_.data[j * d() + k] = from[k] * factor;
-      if (plan.ids) home_.ids[j] = view.document_ids[documents.number[j]];
+      if (plan.bias) home_.bias[j] = own.bias[j];
+      if (plan.ids) home_.ids[j] = view.document_ids[own.documents.number[j]];
     }
-    embedding::open_anchors(view, queries, pairs_, plan.all_queries, plan.all_documents, rows_, home_.columns);
+    embedding::open_anchors(view, own, plan.all_queries, plan.all_documents, rows_, home_.columns);
   }
 
   EmbeddingValue<T> run(const EmbeddingGradient<T>& out) {
-    double most[] = {queries_.longest, documents_.longest, 0};
-    if (plan_.bias) most[2] = embedding::bias_of(view_, documents_, loss_.temperature, home_.bias);
+    double most[] = {own_.queries.longest, own_.documents.longest, 0};
+    for (std::size_t j = 0; plan_.bias && j < own_.documents.n; ++j)
+      most[2] = std::max(most[2], std::abs(static_cast<double>(home_.bias[j])));
     comm_.all_reduce_max(most);
-    bound_ = most[0] * most[1] / loss_.temperature + most[2];   // of all ranks: what is relative to it travels
+    bound_ = (most[0] * most[1] + most[2]) / loss_.temperature;   // of all ranks: what is relative to it travels
     return bound_ <= Softmax<true>::largest_bound ? both_passes<true>(out) : both_passes<false>(out);
   }
 
@@ -94,11 +95,13 @@ class RingSoftmax {
   template <bool Bounded>
   EmbeddingValue<T> both_passes(const EmbeddingGradient<T>& out) {
     go_round<Bounded>();
-    embedding::count_pairs(pairs_, rows_, home_.columns);
-    const Side own = side_of(home_, documents_.n);
-    Tiles tiles(queries_, own, loss_.tiles, false, workspace_);
-    Softmax<Bounded> softmax(loss_.settings(), pairs_, rows_, home_.columns, home_.bias, bound_, tiles.block(), tiles.chunks(), workspace_);
-    embedding::find_logits(queries_, documents_, pairs_, home_.bias, loss_.temperature, softmax.logit, workspace_);
+    embedding::count_pairs(own_.pairs, rows_, home_.columns);
+    const Side documents = side_of(home_, own_.documents.n);
+    Tiles tiles(own_.queries, documents, loss_.tiles, false, workspace_);
+    Softmax<Bounded> softmax(loss_.settings(), own_.pairs, rows_, home_.columns, home_.bias, bound_, tiles.block(), tiles.chunks(),
+                             workspace_);
+    embedding::find_similarities(own_, softmax.logit, workspace_);
+    for (std::size_t k = 0; k < own_.pairs.pairs(); ++k) softmax.logit[k] /= loss_.temperature;
     softmax.open();
     see(tiles, softmax);
 
@@ -111,12 +114,24 @@ class RingSoftmax {
     double result[] = {softmax.value(), 0};
     if (plan_.query_gradient || plan_.document_gradient) {
       come_back<Bounded>(out.queries);
-      Tiles again(queries_, own, loss_.tiles, true, workspace_);
-      derive(again, softmax, home_, documents_.n, out.queries);
+      Tiles again(own_.queries, documents, loss_.tiles, true, workspace_);
+      derive(again, softmax, home_, own_.documents.n, out.queries);
       result[1] = finish(out);
     }
     comm_.all_reduce_sum(result);
     return {static_cast<T>(result[0]), result[1], true};
+  }
+
+  /// The own gradients by embeddings. Returns the rank's share of sum s dL/ds: of its queries or, if nobody wants those, documents.
+  double finish(const EmbeddingGradient<T>& out) {
+    double by_queries = 0, by_documents = 0;
+    if (plan_.query_gradient) by_queries = embedding::finish_gradient(own_.queries, out.queries.data(), workspace_);
+    if (plan_.document_gradient) {
+      for (std::size_t j = 0; j < own_.documents.n; ++j)
+        std::copy_n(home_.gradient + j * d(), d(), out.documents.data() + own_.documents.number[j] * d());
+      by_documents = embedding::finish_gradient(own_.documents, out.documents.data(), workspace_);
+    }
+    return plan_.query_gradient ? by_queries : by_documents;
   }
 
   template <bool Bounded>
@@ -156,10 +171,11 @@ class RingSoftmax {
   void meet(std::size_t p, bool gradient, const Task& task) {
     const auto frame = workspace_.frame();
     const Side side = side_of(here_, size_at(p));
-    Relations pairs{.queries = queries_.n, .documents = side.n, .offset = no_pairs_};
-    if (plan_.ids) embedding::find_same(pairs, view_, queries_, [&](std::uint32_t j) { return here_.ids[j]; }, workspace_);
-    Tiles tiles(queries_, side, loss_.tiles, gradient, workspace_);
-    Softmax<Bounded> softmax(loss_.settings(), pairs, rows_, here_.columns, here_.bias, bound_, tiles.block(), tiles.chunks(), workspace_);
+    Relations pairs{.queries = own_.queries.n, .documents = side.n, .offset = no_pairs_};
+    if (plan_.ids) embedding::find_same(pairs, view_, own_.queries, [&](std::uint32_t j) { return here_.ids[j]; }, workspace_);
+    Tiles tiles(own_.queries, side, loss_.tiles, gradient, workspace_);
+    Softmax<Bounded> softmax(loss_.settings(), pairs, rows_, here_.columns, here_.bias, bound_, tiles.block(), tiles.chunks(),
+                             workspace_);
     task(pairs, tiles, softmax);
   }
   template <class S>
@@ -171,18 +187,6 @@ class RingSoftmax {
   void derive(Tiles& tiles, const S& softmax, const Block& block, std::size_t n, std::span<T> query_gradient) const {
     DerivativesOf<S> half{softmax};
     tiles.run(half, {query_gradient, {block.gradient, block.gradient ? n * d() : 0}});
-  }
-
-  /// From gradients by directions to those by embeddings, where the caller wants them. Returns the rank's part of sum s dL/ds.
-  double finish(const EmbeddingGradient<T>& out) {
-    double along = 0;
-    if (plan_.document_gradient) {
-      for (std::size_t j = 0; j < documents_.n; ++j)
-        std::copy_n(home_.gradient + j * d(), d(), out.documents.data() + documents_.number[j] * d());
-      along = embedding::finish_gradient(documents_, out.documents.data(), workspace_);
-    }
-    if (plan_.query_gradient) along = embedding::finish_gradient(queries_, out.queries.data(), workspace_);
-    return along;
   }
 
   /// A block's array of `width` numbers per document, a places from its home, to b.
@@ -214,7 +218,7 @@ class RingSoftmax {
     if (loss_.smoothing > 0) carry(a, b, out.columns.level, in.columns.level);
   }
 
-  std::size_t d() const { return queries_.dimension; }
+  std::size_t d() const { return own_.queries.dimension; }
   std::size_t size_at(std::size_t p) const {
     return plan_.documents[(comm_.rank() + comm_.size() - p % comm_.size()) % comm_.size()];
   }
@@ -225,9 +229,8 @@ class RingSoftmax {
   const InBatchInfoNce& loss_;
   const RingPlan& plan_;
   const EmbeddingView<T>& view_;
-  const Side &queries_, &documents_;
+  const embedding::Batch<T>& own_;
   Workspace& workspace_;
-  Relations pairs_;
   embedding::SoftmaxAnchors<T> rows_;
   Block home_, here_, next_;
   std::uint32_t *in_order_, *no_pairs_;

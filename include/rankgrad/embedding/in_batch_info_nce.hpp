@@ -63,28 +63,19 @@ struct InBatchInfoNce {
   EmbeddingValue<T> evaluate(const EmbeddingView<T>& view, const EmbeddingGradient<T>& out, Workspace& workspace) const {
     using namespace embedding;
     const auto frame = workspace.frame();
-    const Side<T> queries = asking_side(view, similarity, workspace);
-    const Side<T> documents = side_of<T>(view.documents, view.dimension, view.document_mask, similarity, workspace);
-    const Relations pairs = relations_of(view, queries, documents, workspace);
-
+    const Batch<T> batch = batch_of(view, similarity, temperature, workspace);
     const bool one_way = direction == Direction::rows;
-    SoftmaxAnchors<T> rows(direction != Direction::columns, queries.n, workspace), columns(!one_way, documents.n, workspace);
-    open_anchors(view, queries, pairs, queries.n, documents.n, rows, columns);
-    count_pairs(pairs, rows, columns);
+    SoftmaxAnchors<T> rows(direction != Direction::columns, batch.queries.n, workspace), columns(!one_way, batch.documents.n, workspace);
+    open_anchors(view, batch, batch.queries.n, batch.documents.n, rows, columns);
+    count_pairs(batch.pairs, rows, columns);
     const double by_row = weight_of(rows), by_column = weight_of(columns);
     if (!(by_row > 0) && !(by_column > 0)) return {};
     scale_weights(rows, by_row);
     scale_weights(columns, by_column);
 
-    T* bias = nullptr;
-    double bound = queries.longest * documents.longest / temperature;
-    if (!view.document_bias.empty()) {
-      bias = workspace.take<T>(documents.n);
-      bound += bias_of(view, documents, temperature, bias);
-    }
+    const double bound = batch.longest / temperature;
     const auto go = [&](auto how, auto bounded) {
-      return run<decltype(how)::value, decltype(bounded)::value>(out, queries, documents, pairs, rows, columns, bias, bound,
-                                                                 workspace);
+      return run<decltype(how)::value, decltype(bounded)::value>(batch, out, rows, columns, bound, workspace);
     };
     using std::bool_constant;
     constexpr std::integral_constant<Passes, Passes::rows> by_rows;
@@ -107,23 +98,17 @@ struct InBatchInfoNce {
 
  private:
   template <embedding::Passes How, bool Bounded, Real T>
-  EmbeddingValue<T> run(const EmbeddingGradient<T>& out, const embedding::Side<T>& queries,
-                        const embedding::Side<T>& documents, const embedding::Relations& pairs,
-                        embedding::SoftmaxAnchors<T>& rows, embedding::SoftmaxAnchors<T>& columns, const T* bias, double bound,
-                        Workspace& workspace) const {
+  EmbeddingValue<T> run(const embedding::Batch<T>& batch, const EmbeddingGradient<T>& out, embedding::SoftmaxAnchors<T>& rows,
+                        embedding::SoftmaxAnchors<T>& columns, double bound, Workspace& workspace) const {
     using namespace embedding;
-    Tiles<T> matrix(queries, documents, tiles, out.wanted(), workspace);
-    InBatchSoftmax<T, How, Bounded> softmax(settings(), pairs, rows, columns, bias, bound, matrix.block(), matrix.chunks(), workspace);
-    find_logits(queries, documents, pairs, bias, temperature, softmax.logit, workspace);
+    Tiles<T> matrix(batch.queries, batch.documents, tiles, out.wanted(), workspace);
+    InBatchSoftmax<T, How, Bounded> softmax(settings(), batch.pairs, rows, columns, batch.bias, bound, matrix.block(), matrix.chunks(),
+                                            workspace);
+    find_similarities(batch, softmax.logit, workspace);
+    for (std::size_t k = 0; k < batch.pairs.pairs(); ++k) softmax.logit[k] /= temperature;
     softmax.open();
     matrix.run(softmax, out);
-    EmbeddingValue<T> result{static_cast<T>(softmax.value()), 0, true};
-    if (!out.queries.empty()) result.log_scale_gradient = finish_gradient(queries, out.queries.data(), workspace);
-    if (!out.documents.empty()) {
-      const double along = finish_gradient(documents, out.documents.data(), workspace);
-      if (out.queries.empty()) result.log_scale_gradient = along;
-    }
-    return result;
+    return {static_cast<T>(softmax.value()), finish_gradients(batch, out, workspace), true};
   }
 };
 
