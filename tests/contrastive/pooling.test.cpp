@@ -165,3 +165,26 @@ TEST_CASE("scales by a power: the gradient is the slope, the lowest entry held",
   CHECK(pooled == std::vector<float>(3, 0.3f));
   CHECK(slopes == std::vector<float>(6, 1.0f));   // half of 2 each
 }
+
+TEST_CASE("pooling refuses its parameters at the door, before anything is written", "[contrastive]") {
+  const std::vector<double> map{1, 2, 3, 4}, pooled{3, 4}, g{1, 1}, wide(4, 1);
+  std::vector<double> y(2, 7), same(4, 7), gradient(4, 7);
+  rg::Workspace workspace;
+  const rg::GeneralizedMean flat{.power = 0}, negative{.smallest = -1};
+  CHECK_THROWS_WITH(flat.pool<double>(map, y, workspace), contains("GeneralizedMean.power is 0"));
+  CHECK_THROWS_WITH(negative.add_gradient<double>(map, pooled, g, gradient), contains("GeneralizedMean.smallest is -1"));
+  const rg::RegionalMean even{.window = 2}, steep{.window = 3, .power = -1};
+  CHECK_THROWS_WITH(even.pool<double>(map, 2, 2, same, workspace), contains("RegionalMean.window is 2"));
+  CHECK_THROWS_WITH(steep.add_gradient<double>(map, 2, 2, wide, gradient, workspace), contains("RegionalMean.power is -1"));
+  // The lowest entry is at 0, where x^p with p below 1 has an infinite slope.
+  for (const double power : {0.5, -1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    const rg::ScaleMean mean{.power = power};
+    CHECK_THAT(mean.check().message(), contains("it must be 0, for the maximum, or finite and at least 1"));
+    CHECK_THROWS_WITH(mean.pool<double>(map, y, workspace), contains("ScaleMean.power is"));
+    CHECK_THROWS_WITH(mean.add_gradient<double>(map, pooled, g, gradient, workspace), contains("ScaleMean.power is"));
+  }
+  CHECK((y == std::vector<double>(2, 7) && same == std::vector<double>(4, 7) && gradient == std::vector<double>(4, 7)));
+  const rg::ScaleMean mean{.power = 1};   // and 1 is the mean
+  mean.pool<double>(map, y, workspace);
+  CHECK((y[0] == Approx(2) && y[1] == Approx(3)));
+}

@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 
+#include <rankgrad/core/random.hpp>
 #include <rankgrad/reweighting/loss_weights.hpp>
 
 #include <cmath>
@@ -79,6 +80,26 @@ TEMPLATE_TEST_CASE("weights follow their definition for any number of losses", "
     check(rg::Extremes{0.3, 0.6}, [&](long double h) { return fabsl(h); });
     check(rg::Upper{0.3, 0.6}, [&](long double h) { return h / 2 + d / 2; });
     check(rg::UniformWeights{}, [](long double) { return 0.0L; });
+  }
+}
+
+TEMPLATE_TEST_CASE("the lowest and the highest loss are at -delta and delta, none beyond", "[reweighting]", float, double) {
+  using T = TestType;
+  rg::Random random(3);
+  for (int round = 0; round < 2000; ++round) {
+    const double scale = std::exp(10 * random.normal());
+    std::vector<T> losses(5);
+    for (T& loss : losses) loss = static_cast<T>(scale * (round % 2 ? random.uniform() : 1000 + random.uniform()));
+    const auto range = rg::loss_range(std::span<const T>(losses));
+    if (range.high - range.low <= 1e-6) continue;
+    // Extremes is |h|, and the top is the highest of it.
+    for (const double delta : {1.0, 0.7}) {
+      CHECK(rg::exponent_sum(rg::Extremes{.delta = delta}, std::span<const T>(losses), range).top == static_cast<double>(T(delta)));
+      for (const double end : {range.low, range.high}) {
+        const std::vector<T> one{T(end)};
+        CHECK(rg::exponent_sum(rg::Extremes{.delta = delta}, std::span<const T>(one), range).top == static_cast<double>(T(delta)));
+      }
+    }
   }
 }
 

@@ -111,6 +111,7 @@ struct GeneralizedMean {
 
  private:
   std::size_t checked_places(std::size_t size, std::size_t channels) const {
+    require(check());
     RANKGRAD_EXPECTS(channels > 0 && size > 0 && size % channels == 0, "the map does not have the channels of the descriptor");
     return size / channels;
   }
@@ -191,6 +192,7 @@ struct RegionalMean {
   T cell_share() const { return static_cast<T>(1 / static_cast<double>(window * window)); }
 
   std::size_t checked_channels(std::size_t size, std::size_t height, std::size_t width) const {
+    require(check());
     RANKGRAD_EXPECTS(height > window / 2 && width > window / 2, "the map is too small to be reflected");
     RANKGRAD_EXPECTS(size % (height * width) == 0, "the map is not height x width places");
     return size / (height * width);
@@ -239,13 +241,17 @@ struct RegionalMean {
 /// One descriptor from those of several scales [S d].
 ///
 ///   power = 0   the maximum: y_i = max_s x^_si, x^ = x / |x|; gradient to the first scale that has it, through the norm
-///   power = p   y_i = ( (1/S) sum_s (x_si - g)^p )^(1/p) + g,  g = the lowest entry of this descriptor, held constant
+///   power = p   y_i = ( (1/S) sum_s (x_si - g)^p )^(1/p) + g,  g = the lowest entry of this descriptor, held constant; p >= 1,
+///               for the lowest entry is at 0, where a lower power has an infinite slope
 ///
 /// The source takes g over the whole batch, which makes a descriptor depend on its neighbours; here it is its own.
 struct ScaleMean {
   double power = 0;   ///< the source: maximum, or 10
 
-  Status check() const { return check_parameter("ScaleMean.power", power, 0, true); }
+  Status check() const {
+    if (power == 0 || (power >= 1 && is_finite(power))) return {};
+    return Status::error("rankgrad: ScaleMean.power is %g; it must be 0, for the maximum, or finite and at least 1", power);
+  }
 
   /// scales [S d], pooled [d]. O(S d).
   template <Real T>
@@ -302,6 +308,7 @@ struct ScaleMean {
 
  private:
   std::size_t checked_scales(std::size_t size, std::size_t d) const {
+    require(check());
     RANKGRAD_EXPECTS(d > 0 && size > 0 && size % d == 0, "the scales are not whole descriptors");
     return size / d;
   }

@@ -185,19 +185,19 @@ struct Samples {
   }
 };
 
-/// f(h(l)).
+/// f(h(l)) with l - mid as half of (l - low) - (high - l): at the ends, that is half the range to the bit, and mid, rounded, has
+/// no part in it. All of it by halves, which do not overflow.
 template <class Map, Real T>
 struct Preference {
   const Map& map;
-  T mid, half, delta;
+  T low, high, half, delta;
 
   Preference(const Map& m, const LossRange& range)
-      : map(m), mid(T(0.5 * range.low + 0.5 * range.high)),
-        half(T(std::max(0.5 * range.high - 0.5 * range.low, 0.5e-6))), delta(T(m.delta)) {}
+      : map(m), low(T(0.5 * range.low)), high(T(0.5 * range.high)), half(std::max(high - low, T(0.5e-6))), delta(T(m.delta)) {}
   template <class Here>
   RANKGRAD_INLINE simd::Pack<T> operator()(const Here& here) const {
     using simd::Pack;
-    const Pack<T> off = here.only(here.loss, mid) - Pack<T>(mid);
+    const Pack<T> loss = here.only(Pack<T>(T(0.5)) * here.loss, low), off = (loss - Pack<T>(low)) - (Pack<T>(high) - loss);
     return map.template preference<T>(Pack<T>(delta) * (off / Pack<T>(half)));
   }
 };

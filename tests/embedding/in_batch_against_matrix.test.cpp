@@ -1,0 +1,152 @@
+// InBatchInfoNce against the losses of a matrix of similarities, and of its rows as lists.
+#include "properties/oracles/embedding.hpp"
+
+#include <rankgrad/contrastive/info_nce.hpp>
+#include <rankgrad/contrastive/symmetric_info_nce.hpp>
+#include <rankgrad/core/evaluate.hpp>
+
+namespace rg = rankgrad;
+using rg::Direction, rg::Positives, rg::Similarity;
+using L = rg::InBatchInfoNce;
+using test::OwnedEmbeddings;
+
+namespace {
+
+/// The inner products of a batch.
+std::vector<double> matrix_of(const OwnedEmbeddings<double>& batch) {
+  std::vector<double> all;
+  const std::size_t d = batch.dimension;
+  for (std::size_t i = 0; i < batch.query_count(); ++i)
+    for (std::size_t j = 0; j < batch.document_count(); ++j)
+      all.push_back(std::inner_product(&batch.queries[i * d], &batch.queries[i * d] + d, &batch.documents[j * d], 0.0));
+  return all;
+}
+
+/// From a gradient by the matrix to what must come out of the embeddings.
+void check_against(const OwnedEmbeddings<double>& batch, const L& loss, double value, const std::vector<double>& slopes) {
+  const auto got = test::evaluated(loss, batch);
+  REQUIRE(got.valid);
+  CHECK(got.value == Approx(value).epsilon(1e-11));
+  const std::size_t d = batch.dimension, columns = batch.document_count();
+  std::vector<double> queries(batch.queries.size()), documents(batch.documents.size());
+  for (std::size_t i = 0; i < batch.query_count(); ++i)
+    for (std::size_t j = 0; j < columns; ++j)
+      for (std::size_t k = 0; k < d; ++k) {
+        queries[i * d + k] += slopes[i * columns + j] * batch.documents[j * d + k];
+        documents[j * d + k] += slopes[i * columns + j] * batch.queries[i * d + k];
+      }
+  const double unit = 1 / loss.temperature;
+  test::check_rows(got.queries, queries, std::vector{unit}, 1e-11, "queries");
+  test::check_rows(got.documents, documents, std::vector{unit}, 1e-11, "documents");
+  CHECK(got.log_scale == Approx(rg::log_scale_gradient<double>(matrix_of(batch), slopes)).epsilon(1e-10).margin(1e-10));
+}
+
+}  // namespace
+
+TEST_CASE("in-batch InfoNCE is SymmetricInfoNce of the similarities", "[embedding]") {
+  const std::size_t n = 31;
+  for (const Direction direction : {Direction::rows, Direction::columns, Direction::both})
+    for (const bool average : {true, false})
+      for (const double smoothing : {0.0, 0.1})
+        for (const rg::SameId same : {rg::SameId::positives, rg::SameId::left_out})
+          for (const bool groups : {false, true}) {
+            INFO("direction " << static_cast<int>(direction) << ", smoothing " << smoothing << ", groups " << groups
+                              << ", left out " << (same == rg::SameId::left_out));
+            auto batch = test::make_embeddings<double>(1, {.queries = n, .documents = n, .dimension = 6, .weights = !groups});
+            std::vector<std::int64_t> ids;
+            for (std::size_t i = 0; i < n; ++i) ids.push_back(static_cast<std::int64_t>(groups ? i % 20 : i) * 7 - 3);
+            if (same == rg::SameId::left_out) {
+              batch.query_ids = batch.document_ids = ids;
+            } else {
+              batch.positive_offsets = {0};
+              for (std::size_t i = 0; i < n; ++i) {
+                for (std::uint32_t j = 0; j < n; ++j)
+                  if (ids[i] == ids[j]) batch.positives.push_back(j);
+                batch.positive_offsets.push_back(static_cast<std::uint32_t>(batch.positives.size()));
+              }
+            }
+            const std::vector<double> similarity = matrix_of(batch);
+            std::vector<double> slopes(n * n);
+            const rg::SymmetricInfoNce peer{.temperature = 0.3, .smoothing = smoothing, .direction = direction, .same_id = same,
+                                            .average_directions = average};
+            const rg::SimilarityView<double> view{.similarity = similarity, .ids = ids, .weights = batch.weights};
+            const L loss{.temperature = 0.3, .direction = direction, .smoothing = smoothing, .average_directions = average};
+            check_against(batch, loss, rg::value_and_gradient(peer, view, slopes), slopes);
+          }
+}
+
+TEST_CASE("in-batch InfoNCE is GroupedInfoNce of queries with hard negatives", "[embedding]") {
+  const std::size_t queries = 9, group = 4;
+  auto batch = test::make_embeddings<double>(2, {.queries = queries, .documents = queries * group, .weights = true});
+  for (std::uint32_t i = 0; i < queries; ++i) batch.positives.push_back(i * group);
+  batch.positive_offsets = test::all_of(queries + 1);
+  const std::vector<double> similarity = matrix_of(batch);
+  for (const bool both : {false, true})
+    for (const rg::Normalize normalize : {rg::Normalize::mean, rg::Normalize::sum}) {
+      std::vector<double> slopes(similarity.size());
+      const rg::GroupedInfoNce peer{.temperature = 0.2, .bidirectional = both, .normalize = normalize};
+      const rg::GroupedSimilarityView<double> view{.similarity = similarity, .queries = queries, .group = group,
+                                                   .weights = batch.weights};
+      const L loss{.temperature = 0.2, .direction = both ? Direction::both : Direction::rows, .average_directions = false,
+                   .normalize = normalize};
+      check_against(batch, loss, rg::value_and_gradient(peer, view, slopes), slopes);
+    }
+}
+
+TEST_CASE("in-batch InfoNCE is InfoNce of every row", "[embedding]") {
+  for (const Positives positives : {Positives::mean, Positives::together})
+    for (const double smoothing : {0.0, 0.15})
+      for (const double gamma : {0.0, 0.7})
+        for (const bool detach : {true, false})
+          for (const bool bias : {false, true}) {
+            // Weights of items share out means, which a bias does not: where it is there, one positive each, no smoothing.
+            if (bias && smoothing > 0) continue;
+            auto batch = test::make_embeddings<double>(3, test::everything(12, 35, 4));
+            if (bias) batch.positives = test::all_of(12), batch.positive_offsets = test::all_of(13);
+            else batch.document_bias.clear();
+            INFO("together " << (positives == Positives::together) << ", smoothing " << smoothing << ", gamma " << gamma
+                             << ", bias " << bias);
+            const std::vector<double> similarity = matrix_of(batch);
+            std::vector<double> slopes(similarity.size());
+            const rg::InfoNce peer{.temperature = 0.4, .positives = positives, .smoothing = smoothing, .focal_gamma = gamma,
+                                   .detach_focal = detach};
+            double value = 0, total = 0;
+            for (std::size_t i = 0; i < 12; ++i) {
+              std::vector<double> labels, gradient(35);
+              std::vector<double> weights;
+              std::vector<std::uint8_t> mask;
+              for (std::size_t j = 0; j < 35; ++j) {
+                labels.push_back(batch.positive(i, j) ? 1 : 0);
+                weights.push_back(bias ? std::exp(batch.document_bias[j]) : 1);
+                mask.push_back(batch.positive(i, j) || batch.query_ids[i] != batch.document_ids[j]);
+              }
+              const std::span<const double> scores(&similarity[i * 35], 35);
+              const rg::ListView<double> list{.scores = scores, .labels = labels, .weights = weights, .mask = mask};
+              const double row = rg::value_and_gradient(peer, list, gradient);
+              if (std::all_of(gradient.begin(), gradient.end(), [](double g) { return g == 0; })) continue;
+              value += batch.weights[i] * row, total += batch.weights[i];
+              for (std::size_t j = 0; j < 35; ++j) slopes[i * 35 + j] = batch.weights[i] * gradient[j];
+            }
+            for (double& s : slopes) s /= total;
+            const L loss{.temperature = 0.4, .positives = positives, .smoothing = smoothing, .focal_gamma = gamma,
+                         .detach_focal = detach};
+            check_against(batch, loss, value / total, slopes);
+          }
+}
+
+TEMPLATE_TEST_CASE("in-batch InfoNCE at sizes that are no multiples of anything", "[embedding]", float, double) {
+  using T = TestType;
+  struct Size {
+    std::size_t queries, documents, dimension;
+  };
+  for (const Size size : {Size{2, 2, 1}, {1, 97, 3}, {25, 385, 33}, {197, 200, 3}, {391, 395, 1}, {7, 1153, 7}, {13, 100, 300},
+                          {3, 391, 700}, {5, 13, 1100}})
+    for (const Direction direction : {Direction::rows, Direction::both}) {
+      INFO(size.queries << " queries, " << size.documents << " documents, dimension " << size.dimension);
+      const L cosine{.temperature = 0.05, .direction = direction, .similarity = Similarity::cosine, .smoothing = 0.1};
+      const L dot{.temperature = 0.003, .direction = direction};   // too cold for one constant
+      const test::EmbeddingOptions plain{.queries = size.queries, .documents = size.documents, .dimension = size.dimension};
+      test::check_definition(cosine, test::make_embeddings<T>(4, plain));
+      test::check_definition(dot, test::make_holey<T>(5, test::everything(size.queries, size.documents, size.dimension)));
+    }
+}

@@ -1,0 +1,137 @@
+#include "properties/oracles/embedding.hpp"
+
+namespace rg = rankgrad;
+using rg::Direction, rg::Positives, rg::Similarity;
+using L = rg::InBatchInfoNce;
+using test::OwnedEmbeddings;
+
+TEMPLATE_TEST_CASE("in-batch InfoNCE is its definition in every combination", "[embedding]", float, double) {
+  using T = TestType;
+  const auto plain = test::make_embeddings<T>(1, {.queries = 6, .documents = 9, .dimension = 5});
+  const auto rich = test::make_embeddings<T>(2, test::everything(11, 17, 3));
+  struct Focal {
+    double gamma;
+    bool detach;
+  };
+  for (const Direction direction : {Direction::rows, Direction::columns, Direction::both})
+    for (const Similarity similarity : {Similarity::dot, Similarity::cosine})
+      for (const Positives positives : {Positives::mean, Positives::together})
+        for (const double smoothing : {0.0, 0.1})
+          for (const Focal focal : {Focal{0, true}, {0.5, true}, {0.5, false}, {2, false}})
+            for (const double temperature : {0.01, 0.1}) {
+              L loss{.temperature = temperature, .direction = direction, .similarity = similarity, .positives = positives,
+                     .smoothing = smoothing, .focal_gamma = focal.gamma, .detach_focal = focal.detach};
+              INFO("direction " << static_cast<int>(direction) << ", cosine " << (similarity == Similarity::cosine)
+                                << ", together " << (positives == Positives::together) << ", smoothing " << smoothing
+                                << ", gamma " << focal.gamma << ", detached " << focal.detach << ", temperature " << temperature);
+              test::check_definition(loss, plain);
+              test::check_definition(loss, rich);
+              loss.average_directions = false;
+              loss.normalize = rg::Normalize::sum;
+              test::check_definition(loss, rich);
+            }
+}
+
+TEST_CASE("in-batch InfoNCE by hand", "[embedding]") {
+  // Similarities 0, log 3; log 2, log 2 in units of tau. Rows: probabilities 1/4 3/4, 1/2 1/2; columns: 1/3 2/3, 3/5 2/5.
+  const double tau = 0.07;
+  OwnedEmbeddings<double> batch;
+  batch.dimension = 2;
+  batch.queries = {1, 0, 0, 1};
+  batch.documents = {0, tau * std::log(2.0), tau * std::log(3.0), tau * std::log(2.0)};
+  const auto both = test::evaluated(L{.temperature = tau, .direction = Direction::both}, batch);
+  CHECK(both.value == Approx((std::log(4) + std::log(2) + std::log(3) + std::log(2.5)) / 4));
+  // The queries are the axes: dL/dk_jc = dL/ds_cj.
+  CHECK(both.documents[0] == Approx((-3 / 4.0 - 2 / 3.0) / (4 * tau)));
+  CHECK(both.documents[2] == Approx((3 / 4.0 + 3 / 5.0) / (4 * tau)));
+  CHECK(both.documents[1] == Approx((1 / 2.0 + 2 / 3.0) / (4 * tau)));
+  CHECK(both.documents[3] == Approx((-1 / 2.0 - 3 / 5.0) / (4 * tau)));
+  const double along = std::log(3) * both.documents[2] + std::log(2) * (both.documents[1] + both.documents[3]);
+  CHECK(both.log_scale == Approx(tau * along));
+
+  batch.weights = {1, 3};
+  const auto value = [&](L loss) {
+    loss.temperature = tau;
+    return test::evaluated(loss, batch).value;
+  };
+  CHECK(value({}) == Approx((std::log(4) + 3 * std::log(2)) / 4));
+  CHECK(value({.normalize = rg::Normalize::sum}) == Approx(std::log(4) + 3 * std::log(2)));
+  CHECK(value({.direction = Direction::columns}) == Approx((std::log(3) + 3 * std::log(2.5)) / 4));
+  // Both are positives of query 0, query 1 has none: it is no negative of the documents either, and nothing is left to learn.
+  batch.positive_offsets = {0, 2, 2}, batch.positives = {0, 1};
+  CHECK(test::nothing(test::evaluated(L{.temperature = tau, .direction = Direction::both}, batch)));
+  // One of each. Query 1 and document 0 show the same: an accidental hit.
+  batch.positive_offsets = {0, 1, 2}, batch.weights.clear();
+  batch.query_ids = {5, 7}, batch.document_ids = {7, 9};
+  const auto hit = test::evaluated(L{.temperature = tau}, batch);
+  CHECK(hit.value == Approx(std::log(4)));   // of query 0 alone: query 1 has no negative
+  CHECK(hit.documents[1] == 0);
+  CHECK(hit.documents[3] == 0);
+}
+
+TEST_CASE("document i is that of query i where no positives are listed", "[embedding]") {
+  const auto batch = test::make_embeddings<float>(3, {.queries = 13, .documents = 29, .ids = true, .weights = true});
+  auto listed = batch;
+  listed.positives = test::all_of(13);
+  listed.positive_offsets = test::all_of(14);
+  for (const Direction direction : {Direction::rows, Direction::both}) {
+    const L loss{.direction = direction};
+    CHECK(test::evaluated(loss, batch) == test::evaluated(loss, listed));
+  }
+}
+
+TEMPLATE_TEST_CASE("what is learned keeps its digits, what is hopeless stays finite", "[embedding]", float, double) {
+  using T = TestType;
+  // Positives along the query, negatives against it, or the other way round; tau on both sides of where one constant for all
+  // exponentials ends.
+  for (const double sign : {1.0, -1.0})
+    for (const double temperature : {1.0, 1 / 14.0, 1 / 49.0, 1 / 51.0, 1 / 59.0, 1 / 61.0, 1 / 449.0, 1 / 451.0, 1e-3, 1e-4}) {
+      if (sizeof(T) == 4 && temperature < 1e-3) continue;   // logits of 1e4 have three digits behind the point
+      OwnedEmbeddings<T> batch = test::make_embeddings<T>(4, {.queries = 5, .documents = 12, .dimension = 4});
+      for (std::size_t i = 0; i < 12 * 4; ++i) {
+        const bool own = i / 4 < 5;
+        if (own) batch.queries[i] = T(i % 4 == 0 ? 1 : 0.01f) * (1 + T(i % 7) / 50);
+        batch.documents[i] = T(sign) * (own ? T(1) : T(-1)) * (T(i % 4 == 0 ? 1 : 0.02f) + T(i % 5) / 70);
+      }
+      batch.weights.assign(5, T(1e4f));
+      for (const Direction direction : {Direction::rows, Direction::both})
+        for (const Positives positives : {Positives::mean, Positives::together})
+          for (const double smoothing : {0.0, 0.1}) {
+            INFO("sign " << sign << ", temperature " << temperature << ", smoothing " << smoothing << ", direction "
+                         << static_cast<int>(direction));
+            L loss{.temperature = temperature, .direction = direction, .similarity = Similarity::cosine, .positives = positives,
+                   .smoothing = smoothing, .normalize = rg::Normalize::sum};
+            test::check_definition(loss, batch);
+          }
+    }
+}
+
+TEMPLATE_TEST_CASE("where nothing can be told apart the value is the logarithm of the documents", "[embedding]", float, double) {
+  auto batch = test::make_embeddings<TestType>(5, {.queries = 2, .documents = 3, .dimension = 8, .lengths = {1e-19}});
+  rg::Random random(6);
+  for (int k = 0; k < 200; ++k) {
+    const double temperature = std::exp(6 * random.uniform() - 5);
+    for (const Direction direction : {Direction::rows, Direction::both}) {
+      INFO("temperature " << temperature);
+      const double both = direction == Direction::rows ? std::log(3.0) : (std::log(3.0) + std::log(2.0)) / 2;
+      const auto got = test::evaluated(L{.temperature = temperature, .direction = direction}, batch);
+      CHECK(std::abs(static_cast<double>(got.value) - both) <= test::value_tolerance<TestType> * both);
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("a document of the lowest bias is deleted", "[embedding]", float, double) {
+  using T = TestType;
+  auto batch = test::make_embeddings<T>(7, {.queries = 4, .documents = 10, .dimension = 6, .bias = true});
+  for (const T bias : {std::numeric_limits<T>::lowest(), std::numeric_limits<T>::lowest() / 1000, T(-1e5f)})
+    for (const Direction direction : {Direction::rows, Direction::both})
+      for (const double temperature : {0.05, 1.0, 30.0}) {
+        const L loss{.temperature = temperature, .direction = direction};
+        batch.document_bias[7] = bias;
+        auto kept = batch;
+        kept.document_mask.assign(10, 1);
+        kept.document_mask[7] = 0;
+        INFO("bias " << bias << ", temperature " << temperature);
+        test::check_expected(test::evaluated(loss, batch), test::expected_of(loss, kept));
+      }
+}
