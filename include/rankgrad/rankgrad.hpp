@@ -159,6 +159,7 @@
 #include <rankgrad/distributed/policy.hpp>
 #include <rankgrad/distributed/reweighting.hpp>
 #include <rankgrad/distributed/ring.hpp>
+#include <rankgrad/distributed/ring_info_nce.hpp>
 
 // Metrics.
 #include <rankgrad/metric/answers.hpp>

@@ -25,7 +25,7 @@ enum class Similarity { dot, cosine };
 ///   positive_offsets  [B + 1]    may have none: it is then left out. Both empty: document i is the positive of query i
 ///   query_ids         [B]  what a query asks for and ...
 ///   document_ids      [M]  ... what a document shows: equal ids that are not listed as positives are no negatives either
-///                     (accidental hits), the pair is left out of all sums. Both or neither
+///                     (accidental hits), the pair is left out of all sums. Both or neither (no ids for no items)
 ///   document_bias     [M]  added to the logits of a document: -log Q(document) corrects for sampling, a class has its own
 ///   weights           [B]  of the queries, >= 0; empty means 1 for all
 ///   query_mask, document_mask   1 = present, 0 = absent: as good as deleted, pairs of absent positives with them
@@ -85,7 +85,7 @@ Status validate(const EmbeddingView<T>& view) {
   if (Status s = detail::check_optional_length("query_mask", view.query_mask.size(), queries); !s) return s;
   if (Status s = detail::check_optional_length("document_mask", view.document_mask.size(), documents); !s) return s;
   if (Status s = detail::check_optional_length("document_bias", view.document_bias.size(), documents); !s) return s;
-  if (view.query_ids.empty() != view.document_ids.empty())
+  if (queries && documents && view.query_ids.empty() != view.document_ids.empty())
     return Status::error("rankgrad: query_ids and document_ids go together; one of them is empty");
   if (Status s = detail::check_optional_length("query_ids", view.query_ids.size(), queries); !s) return s;
   if (Status s = detail::check_optional_length("document_ids", view.document_ids.size(), documents); !s) return s;

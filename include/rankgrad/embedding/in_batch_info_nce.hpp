@@ -4,7 +4,7 @@
 // Read first: embedding/embedding_view.hpp. How it is computed: embedding/tiles.hpp, embedding/in_batch_softmax.hpp.
 #pragma once
 
-#include <rankgrad/embedding/in_batch_softmax.hpp>
+#include <rankgrad/embedding/in_batch_anchors.hpp>
 #include <rankgrad/triplet/similarity_view.hpp>
 
 #include <string_view>
@@ -63,55 +63,19 @@ struct InBatchInfoNce {
   EmbeddingValue<T> evaluate(const EmbeddingView<T>& view, const EmbeddingGradient<T>& out, Workspace& workspace) const {
     using namespace embedding;
     const auto frame = workspace.frame();
-    std::uint8_t* const asks = workspace.take<std::uint8_t>(view.query_count());
-    for (std::size_t i = 0; i < view.query_count(); ++i) asks[i] = has_positive(view, i);
-    const Side<T> queries = side_of<T>(view.queries, view.dimension, {asks, view.query_count()}, similarity, workspace);
-    const Side<T> documents = side_of<T>(view.documents, view.dimension, view.document_mask, similarity, workspace);
-    const Relations pairs = relations_of(view, queries, documents, workspace);
-
+    const Batch<T> batch = batch_of(view, similarity, temperature, workspace);
     const bool one_way = direction == Direction::rows;
-    SoftmaxAnchors<T> rows(direction != Direction::columns, queries.n, workspace), columns(!one_way, documents.n, workspace);
-    for (std::size_t i = 0; i < queries.n; ++i) {
-      rows.positives[i] = static_cast<double>(pairs.positives(i));
-      rows.candidates[i] = static_cast<double>(documents.n);
-      rows.weight[i] = static_cast<double>(view.weight(queries.number[i]));
-    }
-    for (std::size_t j = 0; j < columns.n && columns.used; ++j) columns.candidates[j] = static_cast<double>(queries.n);
-    for (std::size_t i = 0; i < queries.n; ++i) {
-      double left_out = 0;
-      pairs.for_same(i, 0, documents.n, [&](std::size_t j) {
-        ++left_out;
-        if (columns.used) --columns.candidates[j];
-      });
-      pairs.for_positives(i, 0, documents.n, [&](std::size_t k) {
-        const std::size_t j = pairs.document[k];
-        const bool same = pairs.is_same(i, static_cast<std::uint32_t>(j));
-        left_out -= same;
-        if (!columns.used) return;
-        columns.candidates[j] += same;
-        ++columns.positives[j];
-        columns.weight[j] += rows.weight[i] / rows.positives[i];
-      });
-      rows.candidates[i] -= left_out;
-    }
-    const bool by_row = scale_weights(rows), by_column = scale_weights(columns);
-    if (!by_row && !by_column) return {};
+    SoftmaxAnchors<T> rows(direction != Direction::columns, batch.queries.n, workspace), columns(!one_way, batch.documents.n, workspace);
+    open_anchors(view, batch, batch.queries.n, batch.documents.n, rows, columns);
+    count_pairs(batch.pairs, rows, columns);
+    const double by_row = weight_of(rows), by_column = weight_of(columns);
+    if (!(by_row > 0) && !(by_column > 0)) return {};
+    scale_weights(rows, by_row);
+    scale_weights(columns, by_column);
 
-    T* bias = nullptr;
-    double bound = queries.longest * documents.longest / temperature;
-    if (!view.document_bias.empty()) {
-      bias = workspace.take<T>(documents.n);
-      double highest = 0;
-      for (std::size_t j = 0; j < documents.n; ++j) {
-        const double b = static_cast<double>(view.document_bias[documents.number[j]]);
-        bias[j] = static_cast<T>(b * temperature);   // in units of similarity
-        highest = std::max(highest, std::abs(b));
-      }
-      bound += highest;
-    }
+    const double bound = batch.longest / temperature;
     const auto go = [&](auto how, auto bounded) {
-      return run<decltype(how)::value, decltype(bounded)::value>(view, out, queries, documents, pairs, rows, columns, bias, bound,
-                                                                 workspace);
+      return run<decltype(how)::value, decltype(bounded)::value>(batch, out, rows, columns, bound, workspace);
     };
     using std::bool_constant;
     constexpr std::integral_constant<Passes, Passes::rows> by_rows;
@@ -121,45 +85,30 @@ struct InBatchInfoNce {
     return bounded ? go(by_both, bool_constant<true>{}) : go(by_both, bool_constant<false>{});
   }
 
- private:
-  /// Gives the weights the factor in front of the sum; is there any anchor with a signal?
+  /// Gives the weights of a direction, `total` for all that counts, the factor in front of the sum.
   template <Real T>
-  bool scale_weights(embedding::SoftmaxAnchors<T>& anchors) const {
-    double total = 0;
-    for (std::size_t a = 0; a < anchors.n; ++a)
-      if (anchors.valid(a)) total += anchors.weight[a];
+  void scale_weights(embedding::SoftmaxAnchors<T>& anchors, double total) const {
     const double shared = direction == Direction::both && average_directions ? 0.5 : 1.0;
     const double unit = normalize == Normalize::mean ? shared / total : shared;
     for (std::size_t a = 0; a < anchors.n && total > 0; ++a) anchors.weight[a] *= unit;
-    return total > 0;
+  }
+  embedding::SoftmaxSettings settings() const {
+    return {1 / temperature, smoothing, focal_gamma, detach_focal, positives == Positives::together};
   }
 
+ private:
   template <embedding::Passes How, bool Bounded, Real T>
-  EmbeddingValue<T> run(const EmbeddingView<T>& view, const EmbeddingGradient<T>& out, const embedding::Side<T>& queries,
-                        const embedding::Side<T>& documents, const embedding::Relations& pairs,
-                        embedding::SoftmaxAnchors<T>& rows, embedding::SoftmaxAnchors<T>& columns, const T* bias, double bound,
-                        Workspace& workspace) const {
+  EmbeddingValue<T> run(const embedding::Batch<T>& batch, const EmbeddingGradient<T>& out, embedding::SoftmaxAnchors<T>& rows,
+                        embedding::SoftmaxAnchors<T>& columns, double bound, Workspace& workspace) const {
     using namespace embedding;
-    Tiles<T> matrix(queries, documents, tiles, out.wanted(), workspace);
-    InBatchSoftmax<T, How, Bounded> softmax({1 / temperature, smoothing, focal_gamma, detach_focal, positives == Positives::together},
-                                            pairs, rows, columns, bias, bound, matrix.block(), matrix.chunks(), workspace);
-    for_each_stretch(queries.n, workspace, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i)
-        pairs.for_positives(i, 0, documents.n, [&](std::size_t k) {
-          const std::size_t j = pairs.document[k];
-          const double s = dot(queries.row(i), queries.factor(i), documents.row(j), documents.factor(j), view.dimension);
-          softmax.logit[k] = (s + (bias ? static_cast<double>(bias[j]) : 0)) / temperature;
-        });
-    });
+    Tiles<T> matrix(batch.queries, batch.documents, tiles, out.wanted(), workspace);
+    InBatchSoftmax<T, How, Bounded> softmax(settings(), batch.pairs, rows, columns, batch.bias, bound, matrix.block(), matrix.chunks(),
+                                            workspace);
+    find_similarities(batch, softmax.logit, workspace);
+    for (std::size_t k = 0; k < batch.pairs.pairs(); ++k) softmax.logit[k] /= temperature;
     softmax.open();
     matrix.run(softmax, out);
-    EmbeddingValue<T> result{static_cast<T>(softmax.value()), 0, true};
-    if (!out.queries.empty()) result.log_scale_gradient = finish_gradient(queries, out.queries.data(), workspace);
-    if (!out.documents.empty()) {
-      const double along = finish_gradient(documents, out.documents.data(), workspace);
-      if (out.queries.empty()) result.log_scale_gradient = along;
-    }
-    return result;
+    return {static_cast<T>(softmax.value()), finish_gradients(batch, out, workspace), true};
   }
 };
 

@@ -59,6 +59,8 @@ struct SoftmaxAnchors {
   }
 };
 
+/// What the anchors know of their negatives goes on from what it is: with Passes::both a matrix may come in parts, each with an
+/// objective of its own. `bound` must then be that of all parts.
 template <Real T, Passes How, bool Bounded>
 class InBatchSoftmax {
  public:
@@ -140,8 +142,9 @@ class InBatchSoftmax {
     for (std::size_t r = 0; r < n && rows_.used; ++r) {
       const std::size_t i = row[r];
       const T *const tops = tops_ + r * chunks_, *const sums = sums_ + r * chunks_;
-      const T top = *std::max_element(tops, tops + chunks_);
-      double sum = 0;
+      const T before = rows_.top[i], top = std::max(before, *std::max_element(tops, tops + chunks_));
+      double sum = rows_.sum[i];   // of the documents that were here before
+      if (sum > 0) sum *= std::exp(settings_.scale * (static_cast<double>(before) - static_cast<double>(top)));
       for (std::size_t c = 0; c < chunks_; ++c) {
         sum += static_cast<double>(sums[c]) * std::exp(settings_.scale * (static_cast<double>(tops[c]) - static_cast<double>(top)));
         if (similarities_) rows_.similarities[i] += static_cast<double>(similarities_[r * chunks_ + c]);

@@ -51,6 +51,25 @@ bool has_positive(const EmbeddingView<T>& view, std::size_t i) {
   return false;
 }
 
+/// Fills in who has the id of a query. id(j): of the present document j.
+template <Real T, class Id>
+void find_same(Relations& all, const EmbeddingView<T>& view, const Side<T>& queries, const Id& id, Workspace& workspace) {
+  all.members = workspace.take<std::uint32_t>(all.documents);
+  all.same_begin = workspace.take<std::uint32_t>(queries.n);
+  all.same_end = workspace.take<std::uint32_t>(queries.n);
+  for (std::size_t j = 0; j < all.documents; ++j) all.members[j] = static_cast<std::uint32_t>(j);
+  std::sort(all.members, all.members + all.documents,
+            [&](std::uint32_t a, std::uint32_t b) { return id(a) != id(b) ? id(a) < id(b) : a < b; });
+  for (std::size_t i = 0; i < queries.n; ++i) {
+    const std::int64_t wanted = view.query_ids[queries.number[i]];
+    const auto* const begin = std::partition_point(all.members, all.members + all.documents, [&](auto j) { return id(j) < wanted; });
+    const auto* const end = std::partition_point(begin, static_cast<const std::uint32_t*>(all.members) + all.documents,
+                                                 [&](auto j) { return id(j) == wanted; });
+    all.same_begin[i] = static_cast<std::uint32_t>(begin - all.members);
+    all.same_end[i] = static_cast<std::uint32_t>(end - all.members);
+  }
+}
+
 template <Real T>
 Relations relations_of(const EmbeddingView<T>& view, const Side<T>& queries, const Side<T>& documents, Workspace& workspace) {
   constexpr std::uint32_t absent = std::numeric_limits<std::uint32_t>::max();
@@ -74,23 +93,8 @@ Relations relations_of(const EmbeddingView<T>& view, const Side<T>& queries, con
       if (const std::uint32_t j = present[view.positives[k]]; j != absent) all.document[pairs++] = j;
   }
   all.offset[queries.n] = pairs;
-  if (view.query_ids.empty()) return all;
-
-  all.members = workspace.take<std::uint32_t>(documents.n);
-  all.same_begin = workspace.take<std::uint32_t>(queries.n);
-  all.same_end = workspace.take<std::uint32_t>(queries.n);
-  const auto id = [&](std::uint32_t j) { return view.document_ids[documents.number[j]]; };
-  for (std::size_t j = 0; j < documents.n; ++j) all.members[j] = static_cast<std::uint32_t>(j);
-  std::sort(all.members, all.members + documents.n,
-            [&](std::uint32_t a, std::uint32_t b) { return id(a) != id(b) ? id(a) < id(b) : a < b; });
-  for (std::size_t i = 0; i < queries.n; ++i) {
-    const std::int64_t wanted = view.query_ids[queries.number[i]];
-    const auto* const begin = std::partition_point(all.members, all.members + documents.n, [&](auto j) { return id(j) < wanted; });
-    const auto* const end = std::partition_point(begin, static_cast<const std::uint32_t*>(all.members) + documents.n,
-                                                 [&](auto j) { return id(j) == wanted; });
-    all.same_begin[i] = static_cast<std::uint32_t>(begin - all.members);
-    all.same_end[i] = static_cast<std::uint32_t>(end - all.members);
-  }
+  if (!view.query_ids.empty())
+    find_same(all, view, queries, [&](std::uint32_t j) { return view.document_ids[documents.number[j]]; }, workspace);
   return all;
 }
 

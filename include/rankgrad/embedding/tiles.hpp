@@ -19,7 +19,8 @@ namespace rankgrad::inline RANKGRAD_ABI::embedding {
 enum class Passes {
   one,    ///< entry by entry: derive(tile)
   rows,   ///< needs sums over whole rows first: see(tile) for all tiles of some rows, close_rows(), derive(tile) on what see() left
-  both    ///< needs sums over rows and columns: see(tile) for all, close(), then everything again for derive(tile)
+  both,   ///< needs sums over rows and columns: see(tile) for all, close(), then everything again for derive(tile)
+  sums    ///< the first half of both, for a matrix that comes in parts (the second is one): see(tile) for all, close_rows()
 };
 
 /// A part of the matrix. The entries right of `columns` up to the next whole pack may be read and written.
@@ -119,7 +120,7 @@ class Tiles {
     };
     const auto see = [&](const Tile<T>& tile, std::size_t) {
       multiply(tile);
-      objective.see(tile);
+      if constexpr (Objective::passes != Passes::one) objective.see(tile);
     };
     const auto nothing = [](std::size_t) {};
     const auto add_gradients = [&](const Tile<T>& tile, std::size_t slot) {
@@ -141,22 +142,24 @@ class Tiles {
         }, [&](std::size_t tiles) { add_queries(n, parts, tiles, to_queries); });
       });
     } else {
-      if constexpr (Objective::passes == Passes::both) {
+      if constexpr (Objective::passes != Passes::one)
         for_each_block([&](std::size_t n) {
           for_each_tile(n, see, nothing);
           objective.close_rows(row_, n);
         });
+      if constexpr (Objective::passes == Passes::both) {
         objective.close();
         if (!gradient_) return;
       }
-      for_each_block([&](std::size_t n) {
-        if (gradient_) pack_features(queries_, row_, 0, n, rows_, own_features_);
-        for_each_tile(n, [&](const Tile<T>& tile, std::size_t slot) {
-          multiply(tile);
-          objective.derive(tile);
-          if (gradient_) add_gradients(tile, slot);
-        }, [&](std::size_t tiles) { if (gradient_) add_queries(n, parts, tiles, to_queries); });
-      });
+      if constexpr (Objective::passes != Passes::sums)
+        for_each_block([&](std::size_t n) {
+          if (gradient_) pack_features(queries_, row_, 0, n, rows_, own_features_);
+          for_each_tile(n, [&](const Tile<T>& tile, std::size_t slot) {
+            multiply(tile);
+            objective.derive(tile);
+            if (gradient_) add_gradients(tile, slot);
+          }, [&](std::size_t tiles) { if (gradient_) add_queries(n, parts, tiles, to_queries); });
+        });
     }
   }
 
