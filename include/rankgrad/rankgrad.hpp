@@ -98,10 +98,13 @@
 #include <rankgrad/local_features/pseudo_correspondence.hpp>
 #include <rankgrad/local_features/spatial_alignment.hpp>
 
-// From embeddings, all queries against all documents of a batch; the matrix of similarities is never in memory.
+// From embeddings, all queries against all documents of a batch, the matrix of similarities never in memory; or each against
+// candidates of its own.
+#include <rankgrad/embedding/candidate_lists.hpp>
 #include <rankgrad/embedding/embedding_evaluator.hpp>
 #include <rankgrad/embedding/gradient_cache.hpp>
 #include <rankgrad/embedding/in_batch_info_nce.hpp>
+#include <rankgrad/embedding/in_batch_mann_whitney.hpp>
 
 // Weights from losses; risks; coupled propensities; learned weights.
 #include <rankgrad/reweighting/coupled_propensity.hpp>

@@ -14,7 +14,7 @@ struct Batch {
   Side<T> queries, documents;
   Relations pairs;
   T* bias = nullptr;    ///< [documents] in units of similarity, or null
-  double longest = 0;   ///< no similarity is further from 0, its bias included
+  double longest = 0;   ///< no similarity is further from 0, its bias and its rounding included
 };
 
 /// temperature: the bias is one of logits s / temperature.
@@ -26,7 +26,7 @@ Batch<T> batch_of(const EmbeddingView<T>& view, Similarity similarity, double te
   batch.queries = side_of<T>(view.queries, view.dimension, {asks, view.query_count()}, similarity, workspace);
   batch.documents = side_of<T>(view.documents, view.dimension, view.document_mask, similarity, workspace);
   batch.pairs = relations_of(view, batch.queries, batch.documents, workspace);
-  batch.longest = batch.queries.longest * batch.documents.longest;
+  batch.longest = 1.001 * batch.queries.longest * batch.documents.longest;
   if (view.document_bias.empty()) return batch;
   batch.bias = workspace.take<T>(batch.documents.n);
   double highest = 0;
@@ -35,7 +35,7 @@ Batch<T> batch_of(const EmbeddingView<T>& view, Similarity similarity, double te
     batch.bias[j] = static_cast<T>(b);
     highest = std::max(highest, std::abs(b));
   }
-  batch.longest += highest;
+  batch.longest += 1.001 * highest;
   return batch;
 }
 

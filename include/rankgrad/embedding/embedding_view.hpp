@@ -6,6 +6,7 @@
 #include <rankgrad/core/check_offsets.hpp>
 #include <rankgrad/core/validate.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -69,18 +70,27 @@ struct EmbeddingValue {
   bool valid = false;   ///< false: no query has a positive and a negative; everything is 0
 };
 
+namespace detail {
+/// Whole rows, and no more of them than numbers go.
+template <Real T>
+Status check_sides(std::size_t dimension, std::span<const T> queries, std::span<const T> documents) {
+  if (dimension == 0) return Status::error("rankgrad: the dimension of the embeddings is 0");
+  if (queries.size() % dimension != 0)
+    return Status::error("rankgrad: queries has %zu numbers, which is not a multiple of the dimension %zu", queries.size(), dimension);
+  if (documents.size() % dimension != 0)
+    return Status::error("rankgrad: documents has %zu numbers, which is not a multiple of the dimension %zu", documents.size(),
+                         dimension);
+  if (std::max(queries.size(), documents.size()) / dimension > std::numeric_limits<std::uint32_t>::max())
+    return Status::error("rankgrad: more than 2^32 - 1 queries or documents");
+  return {};
+}
+}  // namespace detail
+
 /// Sizes and numbers agree, nothing but the embeddings is NaN or infinite. O(B + M + positives).
 template <Real T>
 Status validate(const EmbeddingView<T>& view) {
-  const std::size_t d = view.dimension, queries = view.query_count(), documents = view.document_count();
-  if (d == 0) return Status::error("rankgrad: the dimension of the embeddings is 0");
-  if (view.queries.size() % d != 0)
-    return Status::error("rankgrad: queries has %zu numbers, which is not a multiple of the dimension %zu", view.queries.size(), d);
-  if (view.documents.size() % d != 0)
-    return Status::error("rankgrad: documents has %zu numbers, which is not a multiple of the dimension %zu",
-                         view.documents.size(), d);
-  if (queries > std::numeric_limits<std::uint32_t>::max() || documents > std::numeric_limits<std::uint32_t>::max())
-    return Status::error("rankgrad: more than 2^32 - 1 queries or documents");
+  const std::size_t queries = view.query_count(), documents = view.document_count();
+  if (Status s = detail::check_sides(view.dimension, view.queries, view.documents); !s) return s;
   if (Status s = detail::check_optional_length("weights", view.weights.size(), queries); !s) return s;
   if (Status s = detail::check_optional_length("query_mask", view.query_mask.size(), queries); !s) return s;
   if (Status s = detail::check_optional_length("document_mask", view.document_mask.size(), documents); !s) return s;

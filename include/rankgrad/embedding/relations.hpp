@@ -38,6 +38,13 @@ struct Relations {
     for_same(i, j, 1, [&](std::size_t) { found = true; });
     return found;
   }
+  /// Documents that are neither positives of query i nor left out.
+  std::size_t negatives(std::size_t i) const {
+    std::size_t others = documents;
+    for_same(i, 0, documents, [&](std::size_t) { --others; });
+    for_positives(i, 0, documents, [&](std::size_t k) { others -= !is_same(i, document[k]); });
+    return others;
+  }
 };
 
 /// Is query i there, and a positive of it?

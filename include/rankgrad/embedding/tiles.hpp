@@ -12,6 +12,7 @@
 #pragma once
 
 #include <rankgrad/embedding/side.hpp>
+#include <rankgrad/simd/denormals.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::embedding {
 
@@ -30,6 +31,7 @@ struct Tile {
   std::size_t rows, column, columns, chunk;   ///< documents column .. column + columns - 1; chunk numbers such ranges
   T* entries;
   std::size_t stride;
+  std::size_t seat;   ///< tiles at work at the same time have different ones
 
   T* operator[](std::size_t r) const { return entries + r * stride; }
 };
@@ -83,6 +85,14 @@ class Tiles {
   std::size_t chunks() const { return (documents_.n + chunk_ - 1) / chunk_; }
   /// Most rows that close_rows() is ever given.
   std::size_t block() const { return rows_; }
+  /// The chunks of tiles that are at work at the same time differ modulo this, whoever is there.
+  std::size_t at_once() const { return at_once_; }
+  /// How many are at work at the same time: as many as the workers can share. Not a matter of bits, but one worker has the cache
+  /// to itself.
+  std::size_t seats() const {
+    const bool alone = !workspace_.team() || workspace_.team()->workers() == 1;
+    return alone ? 1 : std::min(chunks(), at_once_);
+  }
 
   /// Runs the objective; where there is a gradient it must be 0 before.
   template <class Objective>
@@ -92,9 +102,7 @@ class Tiles {
     T *const to_queries = out.queries.empty() ? nullptr : out.queries.data(),
       *const to_documents = out.documents.empty() ? nullptr : out.documents.data();
     const std::size_t all = chunks();
-    // As many as the workers can share: not a matter of bits, but one worker has the cache to itself.
-    const bool alone = !workspace_.team() || workspace_.team()->workers() == 1;
-    const std::size_t group = alone ? 1 : std::min(all, at_once_);
+    const std::size_t group = seats();
     const std::size_t wide = Objective::passes == Passes::rows && gradient_ ? all : group;
     T* const entries = workspace_.take<T>(wide * rows_ * stride(), T(0));
     T* const parts = gradient_ ? workspace_.take<T>(group * rows_ * padded()) : nullptr;
@@ -111,9 +119,10 @@ class Tiles {
       for (std::size_t first = 0; first < all; first += group) {
         const std::size_t tiles = std::min(group, all - first);
         for_each_piece(tiles, workspace_, [&](std::size_t c, Workspace&) {
+          const simd::FlushDenormals flush(true);   // small probabilities, and what products make of them
           const auto [column, columns] = range(first + c);
           const std::size_t place = wide == all ? first + c : c;
-          task(Tile<T>{row_, n, column, columns, first + c, entries + place * rows_ * stride(), stride()}, c);
+          task(Tile<T>{row_, n, column, columns, first + c, entries + place * rows_ * stride(), stride(), c}, c);
         });
         done(tiles);
       }
@@ -249,6 +258,7 @@ class Tiles {
     if (!gradient) return;
     const std::size_t rows_per_piece = strip * 4;
     for_each_piece((n + rows_per_piece - 1) / rows_per_piece, workspace_, [&](std::size_t piece, Workspace&) {
+      const simd::FlushDenormals flush(true);
       for (std::size_t i = piece * rows_per_piece; i < std::min(n, (piece + 1) * rows_per_piece); ++i) {
         T* const to = gradient + queries_.number[row_[i]] * d_;
         simd::for_each_pack<T>(d_, [&](std::size_t k, auto at) RANKGRAD_INLINE {

@@ -46,20 +46,20 @@ RANKGRAD_INLINE inline Pack<Bits<T>> table_index(Pack<T> v) {
   return bit_cast<Bits<T>>(v + Pack<T>(sizeof(T) == 4 ? T(0x1p23) : T(0x1p52)));
 }
 
-/// table[index & (Cells - 1)] for each lane; Cells a power of two from `lanes` to 64, the table aligned to 64 bytes.
+/// table[index & (Cells - 1)] for each lane; Cells a power of two from `lanes` to 64.
 /// AVX-512 reads 32 floats or 16 doubles in one instruction; AVX2 8 floats or 4 doubles; blends choose between blocks.
 template <std::size_t Cells, class T>
 RANKGRAD_INLINE inline Pack<T> lookup(const T* table, Pack<Bits<T>> index) {
   static_assert((Cells & (Cells - 1)) == 0 && Cells >= 8 && Cells <= 64);
 #if defined(__AVX512F__)
   if constexpr (sizeof(T) == 4 && Cells <= 16) {
-    return Pack<T>(_mm512_permutexvar_ps(index, _mm512_load_ps(table)));
+    return Pack<T>(_mm512_permutexvar_ps(index, _mm512_loadu_ps(table)));
   } else if constexpr (sizeof(T) == 4 && Cells == 32) {
-    return Pack<T>(_mm512_permutex2var_ps(_mm512_load_ps(table), index, _mm512_load_ps(table + 16)));
+    return Pack<T>(_mm512_permutex2var_ps(_mm512_loadu_ps(table), index, _mm512_loadu_ps(table + 16)));
   } else if constexpr (sizeof(T) == 8 && Cells == 8) {
-    return Pack<T>(_mm512_permutexvar_pd(index, _mm512_load_pd(table)));
+    return Pack<T>(_mm512_permutexvar_pd(index, _mm512_loadu_pd(table)));
   } else if constexpr (sizeof(T) == 8 && Cells == 16) {
-    return Pack<T>(_mm512_permutex2var_pd(_mm512_load_pd(table), index, _mm512_load_pd(table + 8)));
+    return Pack<T>(_mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table + 8)));
   } else {
     constexpr std::size_t half = Cells / 2;
     const Pack<T> low = lookup<half>(table, index), high = lookup<half>(table + half, index);
@@ -70,7 +70,7 @@ RANKGRAD_INLINE inline Pack<T> lookup(const T* table, Pack<Bits<T>> index) {
   }
 #elif defined(__AVX2__)
   if constexpr (sizeof(T) == 4 && Cells == 8) {
-    return Pack<T>(_mm256_permutevar8x32_ps(_mm256_load_ps(table), index));
+    return Pack<T>(_mm256_permutevar8x32_ps(_mm256_loadu_ps(table), index));
   } else if constexpr (sizeof(T) == 4) {
     constexpr std::size_t half = Cells / 2;
     constexpr int to_sign = 31 - std::countr_zero(half);

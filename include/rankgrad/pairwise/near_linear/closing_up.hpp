@@ -12,30 +12,39 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::pairwise::near_linear {
 
-/// Where the items of a cell wait: less than a run waits, a batch comes. For one piece at a time.
+/// Where the items of a cell wait: less than a run waits, a batch comes. Many cells have room for few items each, and are
+/// filled one item at a time. For one piece at a time.
 template <Real T>
 struct CellBuffers {
-  static constexpr std::size_t size = run + batch + 2 * simd::lanes<T>;
-  T *u, *weights;   ///< [cell][size]
+  static constexpr std::size_t most_roomy = 64;
+  std::size_t run_size, size;
+  T *u, *weights;       ///< [cell][size]
+  std::size_t* count;   ///< [cell]
 
   CellBuffers(std::size_t cells, bool weighted, Workspace& workspace)
-      : u(workspace.take<T>(cells * size)), weights(weighted ? workspace.take<T>(cells * size) : nullptr) {}
+      : run_size(cells <= most_roomy ? run : 64), size(run_size + (cells <= most_roomy ? batch : 0) + 2 * simd::lanes<T>),
+        u(workspace.take<T>(cells * size)), weights(weighted ? workspace.take<T>(cells * size) : nullptr),
+        count(workspace.take<std::size_t>(cells, 0)) {}
+  bool roomy() const { return size >= run + batch; }
 };
 
-/// Takes batches of one class each and adds to sums[cell][row].
+/// Takes batches of one class each and adds to sums[cell][row]. A batch is gone through once for each bin that it may have
+/// items in or, where those are many, item by item.
 template <Real T>
 class CellMoments {
   using Buffers = CellBuffers<T>;
   static constexpr std::size_t lanes = simd::lanes<T>;
 
  public:
-  static constexpr std::size_t max_cells = 64;
+  static constexpr std::size_t most_passes = 16;   ///< over a batch, about as long as one item by item takes
 
   CellMoments(const Buffers& buffers, std::size_t bins, double* sums) : buffers_(buffers), bins_(bins), sums_(sums) {}
 
-  /// n <= batch items of class c, and what follows them: bins of -1 as far as packs go. weights null for 1. The outer bins
-  /// are in few batches: only bins in `range` are looked for.
+  /// n <= batch items of class c, and what follows them: bins of -1 as far as packs go, as of any item to be left out.
+  /// weights null for 1. The outer bins are in few batches: only bins in `range` are looked for.
   void add(std::size_t c, const T* u, const T* bin, const BinRange<T>& range, const T* weights, std::size_t n) {
+    if (!buffers_.roomy() || range.high - range.low >= T(most_passes))
+      return weights ? hand_out<true>(c, u, bin, weights, n) : hand_out<false>(c, u, bin, weights, n);
     for (auto b = static_cast<std::size_t>(range.low); b <= static_cast<std::size_t>(range.high); ++b) {
       const std::size_t cell = c * bins_ + b;
       const T number = static_cast<T>(b);
@@ -43,7 +52,7 @@ class CellMoments {
     }
   }
   void finish(std::size_t classes) {
-    for (std::size_t cell = 0; cell < classes * bins_; ++cell) take_out(cell, count_[cell]);
+    for (std::size_t cell = 0; cell < classes * bins_; ++cell) take_out(cell, buffers_.count[cell]);
   }
 
  private:
@@ -51,9 +60,9 @@ class CellMoments {
   RANKGRAD_NOINLINE void close_up(std::size_t cell, const T* u, const T* bin, const T* weights, std::size_t n, T number) {
     using namespace simd;
     const Pack<T> own(number);
-    T* to = buffers_.u + cell * Buffers::size;
-    T* to_weights = weighted ? buffers_.weights + cell * Buffers::size : nullptr;
-    std::size_t count = count_[cell];
+    T* to = buffers_.u + cell * buffers_.size;
+    T* to_weights = weighted ? buffers_.weights + cell * buffers_.size : nullptr;
+    std::size_t count = buffers_.count[cell];
     const auto take = [&](std::size_t i) RANKGRAD_INLINE {
       const std::uint32_t bits = lane_bits<T>(load(bin + i) == own);
       compress_store(to + count, load(u + i), bits);
@@ -64,17 +73,29 @@ class CellMoments {
       for (std::size_t i = 0; i < batch; i += lanes) take(i);
     else
       for (std::size_t i = 0; i < n; i += lanes) take(i);
-    count_[cell] = count;
+    buffers_.count[cell] = count;
     if (count >= run) take_out(cell, count / lanes * lanes);
+  }
+
+  template <bool weighted>
+  RANKGRAD_NOINLINE void hand_out(std::size_t c, const T* u, const T* bin, const T* weights, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+      if (bin[i] < T(0)) continue;
+      const std::size_t cell = c * bins_ + static_cast<std::size_t>(static_cast<simd::Bits<T>>(bin[i]));
+      const std::size_t to = cell * buffers_.size + buffers_.count[cell];
+      buffers_.u[to] = u[i];
+      if constexpr (weighted) buffers_.weights[to] = weights[i];
+      if (++buffers_.count[cell] == buffers_.run_size) take_out(cell, buffers_.run_size);
+    }
   }
 
   /// Adds the first n items of a cell's buffer to its moments; less than a pack is left.
   RANKGRAD_NOINLINE void take_out(std::size_t cell, std::size_t n) {
-    T* u = buffers_.u + cell * Buffers::size;
-    T* w = buffers_.weights ? buffers_.weights + cell * Buffers::size : nullptr;
+    T* u = buffers_.u + cell * buffers_.size;
+    T* w = buffers_.weights ? buffers_.weights + cell * buffers_.size : nullptr;
     if (n > 0) (w ? add_moments<true, T> : add_moments<false, T>)(u, w, n, sums_ + cell * row<T>);
-    count_[cell] -= n;
-    if (count_[cell] == 0) return;
+    buffers_.count[cell] -= n;
+    if (buffers_.count[cell] == 0) return;
     simd::store(u, simd::load(u + n));
     if (w) simd::store(w, simd::load(w + n));
   }
@@ -82,7 +103,6 @@ class CellMoments {
   const Buffers buffers_;
   const std::size_t bins_;
   double* sums_;
-  std::size_t count_[max_cells] = {};
 };
 
 /// Where the items of a class wait until `batch` of them are there.

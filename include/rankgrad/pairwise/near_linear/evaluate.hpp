@@ -66,21 +66,66 @@ void find_cells(const Items<T>& items, const Grid<T>& grid, std::size_t begin, s
   });
 }
 
-/// The polynomials of the lanes' own cells, whole numbers in T: tables[j] at [k][Cells].
+/// The polynomials of the lanes' own cells, whole numbers in T from `first` on: tables[j] at [k][stride].
 template <std::size_t Cells, std::size_t count, Real T>
-RANKGRAD_INLINE inline void polynomials_by_cell(const T* u, const T* cells, const T* const* tables, Together<T>* sums) {
+RANKGRAD_INLINE inline void polynomials_by_cell(const T* u, const T* cells, const T* const* tables, Together<T>* sums,
+                                                std::size_t stride = Cells, T first = T(0)) {
   using namespace simd;
   Together<T> x;
   Pack<Bits<T>> cell[together];
   RANKGRAD_UNROLL
   for (std::size_t p = 0; p < together; ++p) {
     x.of[p] = load(u + p * lanes<T>);
-    cell[p] = table_index<T>(load(cells + p * lanes<T>));
+    cell[p] = table_index<T>(load(cells + p * lanes<T>) - Pack<T>(first));
   }
   polynomials<count>(x, sums, [&](std::size_t j, std::size_t k, std::size_t p) RANKGRAD_INLINE {
-    return lookup<Cells>(tables[j] + k * Cells, cell[p]);
+    return lookup<Cells>(tables[j] + k * stride, cell[p]);
   });
 }
+
+/// One potential for any number of bins: [k][stride] in T, factors already in it.
+template <Real T>
+class PotentialTable {
+ public:
+  static constexpr std::size_t window = 32;   ///< as many bins are in registers at once
+
+  PotentialTable(std::size_t bins, Workspace& workspace)
+      : bins_(bins), stride_(bins + window), entries_(workspace.take<T>(Order<T>::m * stride_, T(0))) {}
+
+  /// From rows [bin].
+  void fill(const double* rows, double factor) {
+    for (std::size_t b = 0; b < bins_; ++b)
+      for (std::size_t k = 0; k < Order<T>::m; ++k) entries_[k * stride_ + b] = static_cast<T>(factor * rows[b * row<T> + k]);
+  }
+
+  /// The potential at n places u of bins within `range`. `together` packs past the end are read, and written to `out`. Bins
+  /// that are further apart than registers hold are looked for window by window.
+  void evaluate(const T* u, const T* bin, const BinRange<T>& range, std::size_t n, T* out) const {
+    if (range.high - range.low < T(window / 2)) return look<window / 2, true>(u, bin, range.low, n, out);
+    look<window, true>(u, bin, range.low, n, out);
+    for (T first = range.low + T(window); first <= range.high; first += T(window)) look<window, false>(u, bin, first, n, out);
+  }
+
+ private:
+  /// Right for the bins of the window; what is above it is overwritten later, what is below stays.
+  template <std::size_t Cells, bool lowest>
+  RANKGRAD_NOINLINE void look(const T* u, const T* bin, T first, std::size_t n, T* out) const {
+    using namespace simd;
+    const T* const table = entries_ + static_cast<std::size_t>(first);
+    for (std::size_t i = 0; i < n; i += together * lanes<T>) {
+      Together<T> sums;
+      polynomials_by_cell<Cells, 1>(u + i, bin + i, &table, &sums, stride_, first);
+      RANKGRAD_UNROLL
+      for (std::size_t p = 0; p < together; ++p) {
+        const std::size_t at = i + p * lanes<T>;
+        store(out + at, lowest ? sums.of[p] : select(load(bin + at) < Pack<T>(first), load(out + at), sums.of[p]));
+      }
+    }
+  }
+
+  std::size_t bins_, stride_;
+  T* entries_;
+};
 
 template <std::size_t Cells, bool with_curvature, Real T>
 RANKGRAD_NOINLINE void evaluate_block(const RegisterTables<T>& coefficients, std::size_t n, EvaluationBlock<T>& block) {
