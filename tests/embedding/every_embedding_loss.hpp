@@ -27,6 +27,7 @@ struct EmbeddingTraits {
   bool smooth = true;              ///< finite differences apply everywhere (not hinges, not detached factors)
   bool weights_repeat = false;     ///< a query of weight 2 is the same as that query twice
   bool one_is_nothing = true;      ///< one query with one document has no signal
+  bool compares = false;           ///< whose derivative is what depends on which similarity is higher: not to be told where all vanish
 };
 
 template <class L>

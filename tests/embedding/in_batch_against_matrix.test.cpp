@@ -1,4 +1,5 @@
 // InBatchInfoNce against the losses of a matrix of similarities, and of its rows as lists.
+#include "embedding/against_matrix.hpp"
 #include "properties/oracles/embedding.hpp"
 
 #include <rankgrad/contrastive/info_nce.hpp>
@@ -8,40 +9,7 @@
 namespace rg = rankgrad;
 using rg::Direction, rg::Positives, rg::Similarity;
 using L = rg::InBatchInfoNce;
-using test::OwnedEmbeddings;
-
-namespace {
-
-/// The inner products of a batch.
-std::vector<double> matrix_of(const OwnedEmbeddings<double>& batch) {
-  std::vector<double> all;
-  const std::size_t d = batch.dimension;
-  for (std::size_t i = 0; i < batch.query_count(); ++i)
-    for (std::size_t j = 0; j < batch.document_count(); ++j)
-      all.push_back(std::inner_product(&batch.queries[i * d], &batch.queries[i * d] + d, &batch.documents[j * d], 0.0));
-  return all;
-}
-
-/// From a gradient by the matrix to what must come out of the embeddings.
-void check_against(const OwnedEmbeddings<double>& batch, const L& loss, double value, const std::vector<double>& slopes) {
-  const auto got = test::evaluated(loss, batch);
-  REQUIRE(got.valid);
-  CHECK(got.value == Approx(value).epsilon(1e-11));
-  const std::size_t d = batch.dimension, columns = batch.document_count();
-  std::vector<double> queries(batch.queries.size()), documents(batch.documents.size());
-  for (std::size_t i = 0; i < batch.query_count(); ++i)
-    for (std::size_t j = 0; j < columns; ++j)
-      for (std::size_t k = 0; k < d; ++k) {
-        queries[i * d + k] += slopes[i * columns + j] * batch.documents[j * d + k];
-        documents[j * d + k] += slopes[i * columns + j] * batch.queries[i * d + k];
-      }
-  const double unit = 1 / loss.temperature;
-  test::check_rows(got.queries, queries, std::vector{unit}, 1e-11, "queries");
-  test::check_rows(got.documents, documents, std::vector{unit}, 1e-11, "documents");
-  CHECK(got.log_scale == Approx(rg::log_scale_gradient<double>(matrix_of(batch), slopes)).epsilon(1e-10).margin(1e-10));
-}
-
-}  // namespace
+using test::check_against, test::matrix_of;
 
 TEST_CASE("in-batch InfoNCE is SymmetricInfoNce of the similarities", "[embedding]") {
   const std::size_t n = 31;
@@ -58,12 +26,7 @@ TEST_CASE("in-batch InfoNCE is SymmetricInfoNce of the similarities", "[embeddin
             if (same == rg::SameId::left_out) {
               batch.query_ids = batch.document_ids = ids;
             } else {
-              batch.positive_offsets = {0};
-              for (std::size_t i = 0; i < n; ++i) {
-                for (std::uint32_t j = 0; j < n; ++j)
-                  if (ids[i] == ids[j]) batch.positives.push_back(j);
-                batch.positive_offsets.push_back(static_cast<std::uint32_t>(batch.positives.size()));
-              }
+              test::list_same(batch, ids);
             }
             const std::vector<double> similarity = matrix_of(batch);
             std::vector<double> slopes(n * n);
@@ -71,7 +34,7 @@ TEST_CASE("in-batch InfoNCE is SymmetricInfoNce of the similarities", "[embeddin
                                             .average_directions = average};
             const rg::SimilarityView<double> view{.similarity = similarity, .ids = ids, .weights = batch.weights};
             const L loss{.temperature = 0.3, .direction = direction, .smoothing = smoothing, .average_directions = average};
-            check_against(batch, loss, rg::value_and_gradient(peer, view, slopes), slopes);
+            check_against(batch, loss, 1 / loss.temperature, rg::value_and_gradient(peer, view, slopes), slopes);
           }
 }
 
@@ -89,7 +52,7 @@ TEST_CASE("in-batch InfoNCE is GroupedInfoNce of queries with hard negatives", "
                                                    .weights = batch.weights};
       const L loss{.temperature = 0.2, .direction = both ? Direction::both : Direction::rows, .average_directions = false,
                    .normalize = normalize};
-      check_against(batch, loss, rg::value_and_gradient(peer, view, slopes), slopes);
+      check_against(batch, loss, 1 / loss.temperature, rg::value_and_gradient(peer, view, slopes), slopes);
     }
 }
 
@@ -130,7 +93,7 @@ TEST_CASE("in-batch InfoNCE is InfoNce of every row", "[embedding]") {
             for (double& s : slopes) s /= total;
             const L loss{.temperature = 0.4, .positives = positives, .smoothing = smoothing, .focal_gamma = gamma,
                          .detach_focal = detach};
-            check_against(batch, loss, value / total, slopes);
+            check_against(batch, loss, 1 / loss.temperature, value / total, slopes);
           }
 }
 

@@ -53,6 +53,23 @@ struct Choosing : Weighing<T, Passes::rows> {
     return which == Active::all || (which == Active::some && i % 3 == 1) || (which == Active::later && i >= 40);
   }
 };
+/// Two rows of three are summed, and every fifth turns out to have no gradient.
+template <class T>
+struct Summing : Weighing<T, Passes::rows> {
+  std::vector<int> added = std::vector<int>(this->queries * this->documents), summed = std::vector<int>(this->queries);
+  bool adds(std::size_t i) const { return i % 3 != 0; }
+  bool active(std::size_t i) const { return adds(i) && !(summed[i] && i % 5 == 0); }
+  void add_up(const Tile<T>& tile) {
+    for (std::size_t r = 0; r < tile.rows; ++r)
+      for (std::size_t j = 0; j < tile.columns; ++j) {
+        const std::size_t at = tile.row[r] * this->documents + tile.column + j;
+        added[at] += tile[r][j] == this->seen[at] ? 1 : 100;
+      }
+  }
+  void close_sums(const std::uint32_t* numbers, std::size_t n) {
+    for (std::size_t r = 0; r < n; ++r) ++summed[numbers[r]];
+  }
+};
 
 /// Runs the objective made by make(queries, documents, block) and compares what comes out with the products themselves.
 template <class T, class Make>
@@ -87,6 +104,9 @@ void check_tiles(const test::OwnedEmbeddings<T>& batch, const rg::embedding::Til
   for (std::size_t i = 0; i < n; ++i) {
     const T row_sum = std::accumulate(&similarity[i * m], &similarity[i * m] + m, T(0));
     once = once && rows[i] == (seen_first ? row_sum : T(2)) && objective.closed[i] == (seen_first ? 1 : 0);
+    if constexpr (requires { objective.added; })
+      once = once && objective.summed[i] == (objective.adds(i) ? 1 : 0) &&
+             std::count(&objective.added[i * m], &objective.added[i * m] + m, objective.summed[i]) == static_cast<std::ptrdiff_t>(m);
     for (std::size_t j = 0; j < m; ++j) {
       const bool derives = !seen_first || (gradient && active(i));
       once = once && objective.shown[i * m + j] == (seen_first ? 1 : 0) && objective.derived[i * m + j] == (derives ? 1 : 0);
@@ -127,6 +147,7 @@ TEMPLATE_TEST_CASE("tiles show all similarities once and give exact gradients, h
           run([](std::size_t n, std::size_t m, std::size_t block) { return Weighing<T, Passes::both>{n, m, block}; });
           for (const Active which : {Active::all, Active::some, Active::later, Active::none})
             run([&](std::size_t n, std::size_t m, std::size_t block) { return Choosing<T>{{n, m, block}, which}; });
+          run([](std::size_t n, std::size_t m, std::size_t block) { return Summing<T>{{n, m, block}}; });
         }
   }
 }

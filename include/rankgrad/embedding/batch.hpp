@@ -1,9 +1,10 @@
 // rankgrad/embedding/batch.hpp: the two sides of a batch, what belongs together and the bias, as losses over all similarities
-// take them.
+// take them; and the batch from the documents' side.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <rankgrad/embedding/relations.hpp>
+#include <rankgrad/embedding/tiles.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::embedding {
 
@@ -38,6 +39,19 @@ Batch<T> batch_of(const EmbeddingView<T>& view, Similarity similarity, double te
   return batch;
 }
 
+/// Weights of the queries that count, with the factor in front of the sum, 0 for the others; null where none counts.
+template <Real T, class Counts>
+double* weights_of(const EmbeddingView<T>& view, const Batch<T>& batch, Normalize normalize, const Counts& counts,
+                   Workspace& workspace) {
+  double* const weight = workspace.take<double>(batch.queries.n, 0.0);
+  double total = 0;
+  for (std::size_t i = 0; i < batch.queries.n; ++i)
+    if (counts(i)) total += weight[i] = static_cast<double>(view.weight(batch.queries.number[i]));
+  if (!(total > 0)) return nullptr;
+  for (std::size_t i = 0; i < batch.queries.n && normalize == Normalize::mean; ++i) weight[i] /= total;
+  return weight;
+}
+
 /// s_ij + bias_j of all positives.
 template <Real T>
 void find_similarities(const Batch<T>& batch, double* to, Workspace& workspace) {
@@ -52,12 +66,65 @@ void find_similarities(const Batch<T>& batch, double* to, Workspace& workspace) 
   });
 }
 
+/// In the place of the similarity of what is no negative: far below all others.
+template <Real T>
+inline constexpr T out_of_reach = std::numeric_limits<T>::lowest() / 4;
+
+/// A row of a tile as similarities of negatives: with their bias, `out_of_reach` where there is none, up to the next whole pack.
+template <Real T>
+void leave_negatives(const Relations& pairs, const T* bias, const Tile<T>& tile, std::size_t r) {
+  T* const s = tile[r];
+  if (bias)
+    for (std::size_t j = 0; j < tile.columns; ++j) s[j] += bias[tile.column + j];
+  const std::size_t i = tile.row[r];
+  for (std::size_t j = tile.columns; j % simd::lanes<T> != 0; ++j) s[j] = out_of_reach<T>;
+  pairs.for_same(i, tile.column, tile.columns, [&](std::size_t j) { s[j - tile.column] = out_of_reach<T>; });
+  pairs.for_positives(i, tile.column, tile.columns, [&](std::size_t k) { s[pairs.document[k] - tile.column] = out_of_reach<T>; });
+}
+
+/// slope[k]: the derivatives by the positives, into a row whose other entries are derivatives already.
+template <Real T>
+void put_positives(const Relations& pairs, const T* slope, const Tile<T>& tile, std::size_t r) {
+  T* const derivative = tile[r];
+  pairs.for_positives(tile.row[r], tile.column, tile.columns,
+                      [&](std::size_t k) { derivative[pairs.document[k] - tile.column] = slope[k]; });
+}
+
 /// From the gradient by the rows that entered the products to that by the embeddings. Returns sum_ij s_ij dL/ds_ij.
 template <Real T>
 double finish_gradients(const Batch<T>& batch, const EmbeddingGradient<T>& out, Workspace& workspace) {
   const double by_queries = out.queries.empty() ? 0 : finish_gradient(batch.queries, out.queries.data(), workspace);
   const double by_documents = out.documents.empty() ? 0 : finish_gradient(batch.documents, out.documents.data(), workspace);
   return out.queries.empty() ? by_documents : by_queries;
+}
+
+/// The batch in which documents look for queries. Those without a query's interest do not ask there, queries without a positive
+/// are not there; a document has the weight that its queries give it, w_i / |P_i| each. Without bias: it would be the same for
+/// all queries.
+template <Real T>
+EmbeddingView<T> turned(const EmbeddingView<T>& view, const Batch<T>& batch, Workspace& workspace) {
+  const std::size_t queries = view.query_count(), documents = view.document_count();
+  const Relations& pairs = batch.pairs;
+  std::uint32_t *const offset = workspace.take<std::uint32_t>(documents + 2, 0), *const query = workspace.take<std::uint32_t>(pairs.pairs());
+  double* const weight = workspace.take<double>(documents, 0.0);
+  std::uint8_t* const there = workspace.take<std::uint8_t>(queries, 0);
+  const auto document_of = [&](std::size_t k) { return batch.documents.number[pairs.document[k]]; };
+  for (std::size_t k = 0; k < pairs.pairs(); ++k) ++offset[document_of(k) + 2];
+  for (std::size_t j = 2; j < documents + 2; ++j) offset[j] += offset[j - 1];
+  for (std::size_t i = 0; i < batch.queries.n; ++i) {
+    const std::uint32_t q = batch.queries.number[i];
+    const double share = static_cast<double>(view.weight(q)) / static_cast<double>(pairs.positives(i));
+    there[q] = 1;
+    for (std::size_t k = pairs.offset[i]; k < pairs.offset[i + 1]; ++k) {
+      query[offset[document_of(k) + 1]++] = q;   // where the places of a document begin becomes where they end
+      weight[document_of(k)] += share;
+    }
+  }
+  T* const weights = workspace.take<T>(documents);
+  for (std::size_t j = 0; j < documents; ++j) weights[j] = static_cast<T>(weight[j]);
+  return {.dimension = view.dimension, .queries = view.documents, .documents = view.queries,
+          .positive_offsets = {offset, documents + 1}, .positives = {query, pairs.pairs()}, .query_ids = view.document_ids,
+          .document_ids = view.query_ids, .weights = {weights, documents}, .document_mask = {there, queries}};
 }
 
 }  // namespace rankgrad::embedding

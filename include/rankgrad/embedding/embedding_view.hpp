@@ -27,7 +27,8 @@ enum class Similarity { dot, cosine };
 ///   query_ids         [B]  what a query asks for and ...
 ///   document_ids      [M]  ... what a document shows: equal ids that are not listed as positives are no negatives either
 ///                     (accidental hits), the pair is left out of all sums. Both or neither (no ids for no items)
-///   document_bias     [M]  added to the logits of a document: -log Q(document) corrects for sampling, a class has its own
+///   document_bias     [M]  added to the logits of a document: -log Q(document) corrects for sampling, a class has its own. Where a
+///                     loss has no logits, to its similarities
 ///   weights           [B]  of the queries, >= 0; empty means 1 for all
 ///   query_mask, document_mask   1 = present, 0 = absent: as good as deleted, pairs of absent positives with them
 ///
@@ -62,12 +63,13 @@ struct EmbeddingGradient {
   constexpr bool wanted() const noexcept { return !queries.empty() || !documents.empty(); }
 };
 
-/// The value of a batch, and the derivative by log(1 / temperature), which costs nothing beside the gradient (0 without one).
+/// The value of a batch, and what costs nothing beside the gradient (0 without one).
 template <Real T>
 struct EmbeddingValue {
   T value{};
-  double log_scale_gradient = 0;
-  bool valid = false;   ///< false: no query has a positive and a negative; everything is 0
+  double log_scale_gradient = 0;   ///< by the logarithm of a factor of all similarities: of 1 / temperature where they have that one
+  bool valid = false;              ///< false: no query has a positive and a negative; everything is 0
+  double bias_gradient = 0;        ///< by what is added to all logits, where a loss learns that
 };
 
 namespace detail {

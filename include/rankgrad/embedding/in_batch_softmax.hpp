@@ -16,8 +16,7 @@
 #pragma once
 
 #include <rankgrad/contrastive/info_nce.hpp>
-#include <rankgrad/embedding/relations.hpp>
-#include <rankgrad/embedding/tiles.hpp>
+#include <rankgrad/embedding/batch.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::embedding {
 
@@ -105,9 +104,9 @@ class InBatchSoftmax {
     const std::size_t first_row = tile.row[0];
     for (std::size_t r = 0; r < tile.rows; ++r) {
       T* const s = tile[r];
-      prepare(tile, r);
+      leave_negatives(pairs_, bias_, tile, r);
       const std::size_t at = (tile.row[r] - first_row) * chunks_ + tile.chunk;
-      Pack<T> top(lowest / 2), sum(T(0));
+      Pack<T> top(out_of_reach<T> / 2), sum(T(0));
       if constexpr (!Bounded) {
         for (std::size_t j = 0; j < tile.columns; j += lanes<T>) top = larger(top, load(s + j));
         top = Pack<T>(tops_[at] = highest(top));
@@ -118,12 +117,12 @@ class InBatchSoftmax {
         Pack<T> plain(T(0));
         for (std::size_t j = 0; j < tile.columns; j += lanes<T>) {
           const Pack<T> v = load(s + j);
-          plain = plain + select(v > Pack<T>(lowest / 2), v, Pack<T>(T(0)));
+          plain = plain + select(v > Pack<T>(out_of_reach<T> / 2), v, Pack<T>(T(0)));
         }
         similarities_[at] = simd::sum(plain);
         if (columns_.used)
           for (std::size_t j = 0; j < tile.columns; ++j)
-            if (s[j] > lowest / 2) columns_.similarities[tile.column + j] += static_cast<double>(s[j]);
+            if (s[j] > out_of_reach<T> / 2) columns_.similarities[tile.column + j] += static_cast<double>(s[j]);
       }
       if (!rows_.used && !Bounded) continue;
       for (std::size_t j = 0; j < tile.columns; j += lanes<T>) {
@@ -175,7 +174,7 @@ class InBatchSoftmax {
         const Pack<T> factor(sums_[(i - first_row_) * chunks_ + tile.chunk]), level(rows_.level[i]);
         for (std::size_t j = 0; j < tile.columns; j += lanes<T>) store(s + j, fma(factor, load(s + j), Pack<T>(T(0)) - level));
       } else {
-        prepare(tile, r);
+        leave_negatives(pairs_, bias_, tile, r);
         const Pack<T> top(Bounded ? shift_ : rows_.top[i]), factor(rows_.factor[i]), level(rows_.level[i]);
         const T *const tops = columns_.top + tile.column, *const factors = columns_.factor + tile.column,
                 *const levels = columns_.level + tile.column;
@@ -188,7 +187,7 @@ class InBatchSoftmax {
         }
       }
       pairs_.for_same(i, tile.column, tile.columns, [&](std::size_t j) { s[j - tile.column] = T(0); });
-      pairs_.for_positives(i, tile.column, tile.columns, [&](std::size_t k) { s[pairs_.document[k] - tile.column] = slope_[k]; });
+      put_positives(pairs_, slope_, tile, r);
     }
   }
 
@@ -197,19 +196,6 @@ class InBatchSoftmax {
   const T* slopes() const { return slope_; }
 
  private:
-  static constexpr T lowest = std::numeric_limits<T>::lowest() / 4;   // of an entry that is not there
-
-  /// The row of a tile as similarities of negatives: bias in their unit, what is not one of them out of reach.
-  void prepare(const Tile<T>& tile, std::size_t r) const {
-    T* const s = tile[r];
-    if (bias_)
-      for (std::size_t j = 0; j < tile.columns; ++j) s[j] += bias_[tile.column + j];
-    const std::size_t i = tile.row[r];
-    for (std::size_t j = tile.columns; j % simd::lanes<T> != 0; ++j) s[j] = lowest;
-    pairs_.for_same(i, tile.column, tile.columns, [&](std::size_t j) { s[j - tile.column] = lowest; });
-    pairs_.for_positives(i, tile.column, tile.columns, [&](std::size_t k) { s[pairs_.document[k] - tile.column] = lowest; });
-  }
-
   void see_columns(const Tile<T>& tile) const {
     using namespace simd;
     for (std::size_t j = 0; j < tile.columns; j += lanes<T>) {

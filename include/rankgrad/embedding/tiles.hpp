@@ -19,7 +19,9 @@ namespace rankgrad::inline RANKGRAD_ABI::embedding {
 /// How an objective gets from similarities to their derivatives.
 enum class Passes {
   one,    ///< entry by entry: derive(tile)
-  rows,   ///< needs sums over whole rows first: see(tile) for all tiles of some rows, close_rows(), derive(tile) on what see() left
+  rows,   ///< needs sums over whole rows first: see(tile) for all tiles of some rows, close_rows(), derive(tile) on what see() left.
+          ///< Rows that are not active(row) are left out from there on. Where sums depend on what see() found: add_up(tile) and
+          ///< close_sums() in between, after which more rows may not be active
   both,   ///< needs sums over rows and columns: see(tile) for all, close(), then everything again for derive(tile)
   sums    ///< the first half of both, for a matrix that comes in parts (the second is one): see(tile) for all, close_rows()
 };
@@ -103,26 +105,32 @@ class Tiles {
       *const to_documents = out.documents.empty() ? nullptr : out.documents.data();
     const std::size_t all = chunks();
     const std::size_t group = seats();
-    const std::size_t wide = Objective::passes == Passes::rows && gradient_ ? all : group;
+    constexpr bool adds_up = requires(const Tile<T>& tile) { objective.add_up(tile); };
+    const std::size_t wide = Objective::passes == Passes::rows && (gradient_ || adds_up) ? all : group;
     T* const entries = workspace_.take<T>(wide * rows_ * stride(), T(0));
     T* const parts = gradient_ ? workspace_.take<T>(group * rows_ * padded()) : nullptr;
+    /// The queries first, first + 1, .. take the rows from `at` on.
+    const auto take_rows = [&](std::size_t first, std::size_t n, std::size_t at) {
+      for (std::size_t i = 0; i < n; ++i) row_[at + i] = static_cast<std::uint32_t>(first + i);
+      pack_transposed(queries_, row_ + at, n, strip, by_row_);
+    };
     const auto for_each_block = [&](const auto& body) {
       for (std::size_t first = 0; first < queries_.n; first += rows_) {
         const std::size_t n = std::min(rows_, queries_.n - first);
-        for (std::size_t i = 0; i < n; ++i) row_[i] = static_cast<std::uint32_t>(first + i);
-        pack_transposed(queries_, row_, n, strip, by_row_);
+        take_rows(first, n, 0);
         body(n);
       }
     };
-    /// task(tile) for all tiles of the block, `group` at a time, and done(tiles of the group) after each group.
-    const auto for_each_tile = [&](std::size_t n, const auto& task, const auto& done) {
+    /// task(tile) for all tiles of the rows from `at` on, `group` at a time, and done(tiles of the group) after each group.
+    const auto for_each_tile = [&](std::size_t at, std::size_t n, const auto& task, const auto& done) {
       for (std::size_t first = 0; first < all; first += group) {
         const std::size_t tiles = std::min(group, all - first);
         for_each_piece(tiles, workspace_, [&](std::size_t c, Workspace&) {
           const simd::FlushDenormals flush(true);   // small probabilities, and what products make of them
           const auto [column, columns] = range(first + c);
           const std::size_t place = wide == all ? first + c : c;
-          task(Tile<T>{row_, n, column, columns, first + c, entries + place * rows_ * stride(), stride(), c}, c);
+          T* const start = entries + (place * rows_ + at) * stride();
+          task(Tile<T>{row_ + at, n, column, columns, first + c, start, stride(), c}, c);
         });
         done(tiles);
       }
@@ -138,22 +146,35 @@ class Tiles {
     };
 
     if constexpr (Objective::passes == Passes::rows) {
-      for_each_block([&](std::size_t n) {
-        for_each_tile(n, see, nothing);
-        objective.close_rows(row_, n);
-        if (!gradient_) return;
-        if constexpr (requires { objective.active(std::size_t{}); })
-          if ((n = compact(objective, entries, n)) == 0) return;
-        pack_features(queries_, row_, 0, n, rows_, own_features_);
-        for_each_tile(n, [&](const Tile<T>& tile, std::size_t slot) {
+      constexpr bool chooses = requires { objective.active(std::size_t{}); };
+      std::size_t kept = 0;   // rows at the front, with a gradient, that wait until there are enough of them for the products
+      for (std::size_t first = 0; first < queries_.n;) {
+        std::size_t n = std::min((rows_ - kept) / strip * strip, queries_.n - first);
+        take_rows(first, n, kept);
+        first += n;
+        for_each_tile(kept, n, see, nothing);
+        objective.close_rows(row_ + kept, n);
+        if constexpr (adds_up) {
+          n = compact(objective, entries, kept, n);
+          if (n > 0) for_each_tile(kept, n, [&](const Tile<T>& tile, std::size_t) { objective.add_up(tile); }, nothing);
+          objective.close_sums(row_ + kept, n);
+        }
+        if (!gradient_) continue;
+        if constexpr (chooses) n = compact(objective, entries, kept, n);
+        kept += n;
+        const bool room = kept + std::max(strip, rows_ / 2) <= rows_;
+        if (kept == 0 || (room && first < queries_.n)) continue;
+        pack_features(queries_, row_, 0, kept, rows_, own_features_);
+        for_each_tile(0, kept, [&](const Tile<T>& tile, std::size_t slot) {
           objective.derive(tile);
           add_gradients(tile, slot);
-        }, [&](std::size_t tiles) { add_queries(n, parts, tiles, to_queries); });
-      });
+        }, [&](std::size_t tiles) { add_queries(kept, parts, tiles, to_queries); });
+        kept = 0;
+      }
     } else {
       if constexpr (Objective::passes != Passes::one)
         for_each_block([&](std::size_t n) {
-          for_each_tile(n, see, nothing);
+          for_each_tile(0, n, see, nothing);
           objective.close_rows(row_, n);
         });
       if constexpr (Objective::passes == Passes::both) {
@@ -163,7 +184,7 @@ class Tiles {
       if constexpr (Objective::passes != Passes::sums)
         for_each_block([&](std::size_t n) {
           if (gradient_) pack_features(queries_, row_, 0, n, rows_, own_features_);
-          for_each_tile(n, [&](const Tile<T>& tile, std::size_t slot) {
+          for_each_tile(0, n, [&](const Tile<T>& tile, std::size_t slot) {
             multiply(tile);
             objective.derive(tile);
             if (gradient_) add_gradients(tile, slot);
@@ -270,19 +291,19 @@ class Tiles {
     });
   }
 
-  /// Moves the rows that have a gradient to the front; the products then do not see the others.
+  /// Moves those of n rows that are active to their front, where `at` others stand before them; returns their number.
   template <class Objective>
-  std::size_t compact(const Objective& objective, T* entries, std::size_t n) {
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < n; ++i) {
+  std::size_t compact(const Objective& objective, T* entries, std::size_t at, std::size_t n) {
+    std::size_t to = at;
+    for (std::size_t i = at; i < at + n; ++i) {
       if (!objective.active(row_[i])) continue;
-      for (std::size_t c = 0; c < chunks() && kept != i; ++c) {
+      for (std::size_t c = 0; c < chunks() && to != i; ++c) {
         T* const tile = entries + c * rows_ * stride();
-        std::copy_n(tile + i * stride(), range(c).n, tile + kept * stride());
+        std::copy_n(tile + i * stride(), range(c).n, tile + to * stride());
       }
-      row_[kept++] = row_[i];
+      row_[to++] = row_[i];
     }
-    return kept;
+    return to - at;
   }
 
   const Side<T>&queries_, &documents_;

@@ -22,6 +22,7 @@ namespace rankgrad::inline RANKGRAD_ABI::triplet {
 /// What an anchor loses: its value, how much of the gradient goes to its positives (pull) and its negatives (push), and
 /// what the entries of the negatives are multiplied by before that. A loss provides
 ///   hardest_only                         the gradient of the negatives goes to the hardest one and nowhere else
+///   slack(number of negatives)           no loss where this + highest negative - S+ is not above 0
 ///   reference(S+, highest negative)      what the negatives are compared with
 ///   operator()(s, reference)             one or two numbers (`sums`), summed over the negatives (not for hardest_only)
 ///   violation(S+, reference, sums...)    the loss of the anchor

@@ -15,6 +15,7 @@ struct HardestOfNegatives {
   static constexpr bool hardest_only = true;
   double margin;
 
+  double slack(double) const { return margin; }
   double reference(double, double highest) const { return highest; }
   Violation violation(double positive, double highest, double, double) const {
     const double h = margin + (highest - positive);

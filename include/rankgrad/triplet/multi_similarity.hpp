@@ -13,6 +13,18 @@ namespace rankgrad::inline RANKGRAD_ABI {
 
 namespace triplet {
 
+/// (1 / factor) log(1 + sum e^{factor above}), above >= 0, and 1 / (e^{-factor above} + sum): of pairs from whose exponents that
+/// much was taken.
+struct LogOfPairs {
+  double value, inverse;
+
+  LogOfPairs(double factor, double above, double sum) {
+    const double all = std::exp(-factor * above) + sum;
+    value = above > 0 ? above + std::log(all) / factor : std::log1p(sum) / factor;
+    inverse = 1 / all;
+  }
+};
+
 /// One kind of pairs, positives or negatives, of all anchors of one direction. Signs: below, s of a positive is -S, so that for
 /// both kinds the highest s is the hardest, and base is negated with it.
 ///   top         [K] the highest s
@@ -235,10 +247,9 @@ struct MultiSimilarity {
           auto& pairs = a->kinds[kind];
           if (pairs.sum[i] <= 0) continue;   // written so that NaN stays visible
           mined = true;
-          const double above = factor(kind) * (static_cast<double>(pairs.reference[i]) - signed_base(kind));
-          const double sum = std::exp(-above) + pairs.sum[i];
-          own += above > 0 ? (above + std::log(sum)) / factor(kind) : std::log1p(pairs.sum[i]) / factor(kind);
-          pairs.inverse[i] = static_cast<T>(1 / sum);
+          const triplet::LogOfPairs all(factor(kind), static_cast<double>(pairs.reference[i]) - signed_base(kind), pairs.sum[i]);
+          own += all.value;
+          pairs.inverse[i] = static_cast<T>(all.inverse);
         }
         a->share[i] = mined && out ? static_cast<T>(weight * static_cast<double>(out->scale)) : T(0);
       }

@@ -16,6 +16,7 @@ struct HingeOfNegatives {
   static constexpr int sums = 2;
   double margin;
 
+  double slack(double) const { return margin; }
   double reference(double positive, double) const { return positive - margin; }
   template <class T>
   Sums<T> operator()(Pack<T> s, Pack<T> border) const {

@@ -18,6 +18,7 @@ struct LogSumExpOfNegatives {
   static constexpr int sums = 1;
   double temperature, margin;
 
+  double slack(double negatives) const { return margin + temperature * std::log(negatives); }
   double reference(double, double highest) const { return highest; }
   template <class T>
   Sums<T> operator()(Pack<T> s, Pack<T> highest) const {
