@@ -105,6 +105,9 @@
 #include <rankgrad/embedding/gradient_cache.hpp>
 #include <rankgrad/embedding/in_batch_info_nce.hpp>
 #include <rankgrad/embedding/in_batch_mann_whitney.hpp>
+#include <rankgrad/embedding/in_batch_multi_similarity.hpp>
+#include <rankgrad/embedding/in_batch_sigmoid.hpp>
+#include <rankgrad/embedding/in_batch_triplet.hpp>
 
 // Weights from losses; risks; coupled propensities; learned weights.
 #include <rankgrad/reweighting/coupled_propensity.hpp>

@@ -3,7 +3,7 @@
 
 namespace rg = rankgrad;
 using rg::Direction, rg::Normalize, rg::Similarity;
-using Tal = rg::InBatchTripletLogSumExp;
+using Tal = rg::InBatchTriplet<rg::TripletLogSumExp>;
 
 TEMPLATE_TEST_CASE("in-batch triplets are those of the matrix of similarities", "[embedding]", rg::InBatchTripletLogSumExp,
                    rg::InBatchHardestNegativeTriplet, rg::InBatchSumHingeTriplet) {

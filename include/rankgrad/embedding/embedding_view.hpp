@@ -68,7 +68,7 @@ template <Real T>
 struct EmbeddingValue {
   T value{};
   double log_scale_gradient = 0;   ///< by the logarithm of a factor of all similarities: of 1 / temperature where they have that one
-  bool valid = false;              ///< false: no query has a positive and a negative; everything is 0
+  bool valid = false;              ///< false: no query has what the loss needs, a positive and mostly a negative; everything is 0
   double bias_gradient = 0;        ///< by what is added to all logits, where a loss learns that
 };
 
