@@ -9,7 +9,7 @@
 
 namespace test {
 
-/// Under a sanitizer the property suite runs in float: its doubles are as many minutes again.
+/// Under a sanitizer, or where asked for, the property suite runs in float: its doubles are as many minutes again.
 #ifdef RANKGRAD_TEST_ONE_TYPE
 inline constexpr bool in_both_types = false;
 #else
