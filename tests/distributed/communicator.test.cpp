@@ -1,8 +1,8 @@
 #include "distributed/checks.hpp"
+#include "distributed/on_ranks.hpp"
 #include "support/catch.hpp"
 
 #include <rankgrad/distributed/communicator.hpp>
-#include <rankgrad/distributed/threads.hpp>
 
 #include <atomic>
 #include <string>
@@ -14,23 +14,12 @@ namespace dist = rankgrad::distributed;
 static_assert(dist::Communicator<dist::Alone> && dist::Communicator<const dist::Alone>);
 static_assert(dist::Communicator<dist::ThreadCommunicator> && dist::Communicator<dist::Counting<dist::ThreadCommunicator>>);
 
+using test::fine;
+using test::on_ranks;
+
 namespace {
 
 constexpr std::size_t rank_counts[] = {1, 2, 3, 4, 7};
-
-/// What problem(comm) says on each rank, an exception counting as such.
-template <class F>
-std::vector<std::string> on_ranks(std::size_t ranks, const F& problem) {
-  std::vector<std::string> found(ranks);
-  test::within_seconds(20, [&] {
-    dist::run_ranks(ranks, [&](auto& comm) {
-      std::string& own = found[comm.rank()];
-      if (const std::string thrown = test::thrown_by([&] { own = problem(comm); }); !thrown.empty()) own = thrown;
-    });
-  });
-  return found;
-}
-std::vector<std::string> fine(std::size_t ranks) { return std::vector<std::string>(ranks); }
 
 }  // namespace
 

@@ -108,14 +108,7 @@ class CandidateEvaluator {
   EmbeddingValue<T> operator()(const CandidateLists<L>& lists, const CandidateView<T>& view, const EmbeddingGradient<T>& gradient,
                                Reduction reduction = Reduction::mean, const E& executor = {}) {
     using namespace embedding;
-#if RANKGRAD_CONTRACTS > 0
-    require(lists.check());
-    require(detail::check_optional_length("the queries' gradient", gradient.queries.size(), view.queries.size()));
-    require(detail::check_optional_length("the documents' gradient", gradient.documents.size(), view.documents.size()));
-#if RANKGRAD_CONTRACTS > 1
-    require(validate(view));
-#endif
-#endif
+    check_at_the_door(lists, view, gradient);
     const std::size_t n = view.candidates.size();
     if (workspaces_.size() < executor.workers()) workspaces_.resize(executor.workers());
     Workspace& workspace = workspaces_[0];

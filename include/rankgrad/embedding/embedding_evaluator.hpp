@@ -34,14 +34,7 @@ class EmbeddingEvaluator {
   EmbeddingValue<T> operator()(const L& loss, const EmbeddingView<T>& view, const EmbeddingGradient<T>& gradient,
                                const E& executor = {}) {
     static_assert(EmbeddingLoss<L, T>, "not a loss over embeddings; see the concept EmbeddingLoss");
-#if RANKGRAD_CONTRACTS > 0
-    require(loss.check());
-    require(detail::check_optional_length("the queries' gradient", gradient.queries.size(), view.queries.size()));
-    require(detail::check_optional_length("the documents' gradient", gradient.documents.size(), view.documents.size()));
-#if RANKGRAD_CONTRACTS > 1
-    require(validate(view));
-#endif
-#endif
+    check_at_the_door(loss, view, gradient);
     if (workspaces_.size() < executor.workers()) workspaces_.resize(executor.workers());
     const Team team(executor, workspaces_);
     const Workspace::TeamLoan loan(workspaces_[0], team);

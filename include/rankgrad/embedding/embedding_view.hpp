@@ -123,4 +123,19 @@ Status validate(const EmbeddingView<T>& view) {
   return {};
 }
 
+/// The door of losses over embeddings: raises what is wrong with the loss, the view or the places for the gradient.
+template <class L, class View, Real T = typename View::value_type>
+void check_at_the_door(const L& loss, const View& view, const EmbeddingGradient<T>& gradient) {
+#if RANKGRAD_CONTRACTS > 0
+  require(loss.check());
+  require(detail::check_optional_length("the queries' gradient", gradient.queries.size(), view.queries.size()));
+  require(detail::check_optional_length("the documents' gradient", gradient.documents.size(), view.documents.size()));
+#if RANKGRAD_CONTRACTS > 1
+  require(validate(view));
+#endif
+#else
+  static_cast<void>(loss), static_cast<void>(view), static_cast<void>(gradient);
+#endif
+}
+
 }  // namespace rankgrad
