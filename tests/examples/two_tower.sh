@@ -22,6 +22,7 @@ program=$1
 shift
 # Open MPI refuses root and more ranks than cores; other libraries do not read these.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 \
+       OMPI_MCA_mpi_yield_when_idle=1 \
        PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
 for ranks in 2 3; do
   expect 0 "$@" $ranks "$ranks_program" $small
