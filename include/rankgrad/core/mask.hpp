@@ -6,7 +6,7 @@
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
-/// Some of the items (tokens, pairs) of a view, in its order: the i-th stands at place at[i] of `whole`.
+/// Some of the items (tokens, pairs) of a view: the i-th stands at place at[i] of `whole`.
 struct Kept {
   std::uint32_t* at = nullptr;
   std::size_t size = 0, whole = 0;
@@ -20,7 +20,7 @@ struct Kept {
       for (std::size_t k = 0; k < width; ++k) part[width * i + k] = all[width * at[i] + k];
     return {part, width * size};
   }
-  /// The borders of runs of items once the others are gone. A run may be left empty.
+  /// The borders of runs of items once the others are gone; at[] rises. A run may be left empty.
   std::span<const std::uint32_t> offsets(std::span<const std::uint32_t> all, Workspace& workspace) const {
     std::uint32_t* const part = workspace.take<std::uint32_t>(all.size());
     std::uint32_t before = 0;   // of the border
@@ -32,7 +32,7 @@ struct Kept {
   }
 };
 
-/// What a mask leaves.
+/// What a mask leaves, in the order of the view.
 inline Kept kept_by(std::span<const std::uint8_t> mask, Workspace& workspace) {
   Kept kept{workspace.take<std::uint32_t>(mask.size()), 0, mask.size()};
   for (std::size_t i = 0; i < mask.size(); ++i)
