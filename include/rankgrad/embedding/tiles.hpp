@@ -48,7 +48,7 @@ struct TileSizes {
 
   constexpr TileSizes of(std::size_t dimension) const {
     const bool narrow = dimension <= 256;
-    return {rows ? rows : narrow ? 192 : 384, columns ? columns : narrow ? 384 : 192, tiles_at_once ? tiles_at_once : 1};
+    return {rows ? rows : narrow ? 192 : 576, columns ? columns : narrow ? 384 : 192, tiles_at_once ? tiles_at_once : 1};
   }
 };
 
