@@ -40,7 +40,7 @@ TEMPLATE_TEST_CASE("a batch of embeddings that is wrong is told what is wrong, a
          b.documents.resize(6);
        }},
       {"positive_offsets has 4 elements where 5 are expected", [](auto& b) { b.positive_offsets.pop_back(); }},
-      {"positive_offsets[0] is 1; it must be 0", [](auto& b) { b.positive_offsets[0] = b.positive_offsets[1] = 1; }},
+      {"positive_offsets[0] is 1; it must be 0", [](auto& b) { b.positive_offsets[0] = 1; }},
       {"positive_offsets[3] is 0, below positive_offsets[2], which is 1", [](auto& b) { b.positive_offsets[3] = 0; }},
       {"the last of positive_offsets is 4; there are 5 positives", [](auto& b) { b.positive_offsets[4] = 4; }},
       {"positives[4] is 6; there are 6 documents", [](auto& b) { b.positives[4] = 6; }},

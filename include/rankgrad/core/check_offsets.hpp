@@ -27,8 +27,9 @@ inline Status check_first_and_last(const char* what, std::span<const std::uint32
   return Status::error("rankgrad: the last of %s is %u; there are %zu %s", what, offsets.back(), things, of);
 }
 
-/// Both.
+/// Both; the fault that comes first is named.
 inline Status check_offsets(const char* what, std::span<const std::uint32_t> offsets, std::size_t things, const char* of) {
+  if (offsets.empty() || offsets[0] != 0) return check_first_and_last(what, offsets, things, of);
   if (Status s = check_rising(what, offsets); !s) return s;
   return check_first_and_last(what, offsets, things, of);
 }

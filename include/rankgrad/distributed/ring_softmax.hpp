@@ -87,7 +87,8 @@ class RingSoftmax {
     for (std::size_t j = 0; plan_.bias && j < own_.documents.n; ++j)
       most[2] = std::max(most[2], std::abs(static_cast<double>(home_.bias[j])));
     comm_.all_reduce_max(most);
-    bound_ = (most[0] * most[1] + most[2]) / loss_.temperature;   // of all ranks: what is relative to it travels
+    // Of all ranks: what is relative to it travels. With the rounding of a product, like Batch::longest.
+    bound_ = 1.001 * (most[0] * most[1] + most[2]) / loss_.temperature;
     return bound_ <= Softmax<true>::largest_bound ? both_passes<true>(out) : both_passes<false>(out);
   }
 

@@ -9,8 +9,7 @@
 // of them at once (embedding/gridded_pairs.hpp).
 #pragma once
 
-#include <rankgrad/embedding/relations.hpp>
-#include <rankgrad/embedding/tiles.hpp>
+#include <rankgrad/embedding/batch.hpp>
 #include <rankgrad/simd/math.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::embedding {
@@ -81,8 +80,8 @@ class PairsOneByOne {
       for (std::size_t at = 0; at < tile.columns; at += batch) {
         const std::size_t n = std::min(batch, tile.columns - at), count = find_others(pairs_, tile, r, at, n, others);
         T* const s = tile[r] + at;
-        for (std::size_t z = 0; z < count; ++z) s[others[z]] = nowhere;
-        for (std::size_t j = n; j % lanes != 0; ++j) s[j] = nowhere;
+        for (std::size_t z = 0; z < count; ++z) s[others[z]] = out_of_reach<T>;   // softplus and its slope are 0
+        for (std::size_t j = n; j % lanes != 0; ++j) s[j] = out_of_reach<T>;
         std::fill_n(derivative, batch, T(0));
         for (std::size_t k = begin; k < end && factors_[i] != 0; ++k) {
           const double weight = factors_[i] * (pairs_.positive_weight ? static_cast<double>(pairs_.positive_weight[k]) : 1.0);
@@ -107,8 +106,6 @@ class PairsOneByOne {
   }
 
  private:
-  static constexpr T nowhere = std::numeric_limits<T>::lowest() / 4;   // softplus and its slope are 0
-
   struct Sums {
     double value, slope;
   };
