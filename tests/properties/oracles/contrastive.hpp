@@ -78,11 +78,12 @@ struct Oracle<rg::SoftLabelInfoNce> {
   static long double value(const rg::SoftLabelInfoNce& loss, const Definition& list) {
     Definition equal = list;
     equal.weights.assign(list.size(), 1);
+    const long double normaliser = log_partition(equal, loss.temperature);
     long double total = 0, mass = 0;
     for (std::size_t i = 0; i < list.size(); ++i) {
       if (!(list.labels[i] > loss.positive_above)) continue;
       mass += list.weights[i] * list.labels[i];
-      total += list.weights[i] * list.labels[i] * (log_partition(equal, loss.temperature) - list.scores[i] / loss.temperature);
+      total += list.weights[i] * list.labels[i] * (normaliser - list.scores[i] / loss.temperature);
     }
     if (!(mass > 0)) return 0;
     return loss.normalize == rg::Normalize::mean ? total / mass : total;

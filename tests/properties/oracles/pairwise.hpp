@@ -96,16 +96,14 @@ struct Oracle<rg::RankWeightedRankNet> {
   }
   static constexpr Traits traits{.shift_invariant = true, .exact_curvature = true};
   static long double value(const rg::RankWeightedRankNet& loss, const Definition& list) {
-    const auto rank = [&](std::size_t i) {
-      long double r = 1;
-      for (const long double y : list.labels) r += y > list.labels[i] ? 1 : 0;
-      return r;
-    };
+    std::vector<long double> rank(list.size(), 1);
+    for (std::size_t i = 0; i < list.size(); ++i)
+      for (const long double y : list.labels) rank[i] += y > list.labels[i] ? 1 : 0;
     const auto omega = [&](std::size_t i, std::size_t j) -> long double {
       const long double a = list.labels[i], b = list.labels[j];
       switch (loss.weight) {
-        case rg::TargetPairWeight::reciprocal_rank_sum: return 1 / (rank(i) + rank(j));
-        case rg::TargetPairWeight::reciprocal_ranks: return 1 / rank(i) + 1 / rank(j);
+        case rg::TargetPairWeight::reciprocal_rank_sum: return 1 / (rank[i] + rank[j]);
+        case rg::TargetPairWeight::reciprocal_ranks: return 1 / rank[i] + 1 / rank[j];
         case rg::TargetPairWeight::label_difference: return fabsl(a - b);
         case rg::TargetPairWeight::squared_label_difference: return fabsl(a * a - b * b);
       }
