@@ -160,6 +160,7 @@
 
 // Batches that are spread over processes.
 #include <rankgrad/distributed/auc.hpp>
+#include <rankgrad/distributed/candidate_lists.hpp>
 #include <rankgrad/distributed/communicator.hpp>
 #include <rankgrad/distributed/mann_whitney.hpp>
 #include <rankgrad/distributed/policy.hpp>
