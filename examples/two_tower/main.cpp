@@ -80,10 +80,11 @@ int run(const Options& options, C& comm) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app{"Trains a retriever of two linear towers on a made-up corpus, with in-batch InfoNCE and then with the Mann-Whitney loss of\n"
-               "all pairs of a batch, measures it on held-out queries, and reranks what it finds. AUC: over all pairs of a query and a\n"
-               "document; AUC/query: the mean over queries. Under `mpirun -n P two_tower_mpi` each of P ranks takes a part of every\n"
-               "batch, and the losses are the same but for rounding. Exit status 1: reranking did not help."};
+  CLI::App app{"Trains a retriever of two linear towers on a made-up corpus, with in-batch InfoNCE and then with the Mann-Whitney\n"
+               "loss of what its search finds, over all pairs of a batch; measures it on held-out queries; and reranks what it\n"
+               "finds. AUC: over all pairs of a query and a document; AUC/query: the mean over queries. Under\n"
+               "`mpirun -n P two_tower_mpi` each of P ranks takes a part of every batch, and the losses are the same but for\n"
+               "rounding. Exit status 1: reranking did not help."};
   app.option_defaults()->always_capture_default();
   app.add_option("--documents", options.documents, "documents of the corpus")->check(CLI::Range(20, 100000));
   app.add_option("--queries", options.queries, "queries to train with")->check(CLI::PositiveNumber);

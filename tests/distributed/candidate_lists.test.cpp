@@ -34,7 +34,7 @@ struct OwnPart {
   }
 };
 
-/// All ranks together, each with workers of its own: gradients by documents added up. Values and the like must be the same on all.
+/// All ranks together, each with workers of its own: gradients by documents added up. Values must be the same on all.
 template <class T>
 test::Evaluated<T> over_ranks(std::size_t ranks, const Pooled& loss, const OwnedLists<T>& lists, Way way = Way::automatic,
                               std::size_t workers = 1) {

@@ -10,8 +10,8 @@
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
-/// What a loss over embeddings looks at, and where its gradient goes: an EmbeddingView and an EmbeddingGradient, unless the loss
-/// names others, as templates View and Gradient.
+/// What a loss over embeddings looks at, and where its gradient goes: an EmbeddingView and an EmbeddingGradient, unless the
+/// loss names others, as templates View and Gradient.
 template <class L, class T>
 struct Embeddings {
   using View = EmbeddingView<T>;

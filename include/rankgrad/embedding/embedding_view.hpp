@@ -86,7 +86,8 @@ template <Real T>
 Status check_side(const char* name, std::size_t dimension, std::span<const T> rows) {
   if (dimension == 0) return Status::error("rankgrad: the dimension of the embeddings is 0");
   if (rows.size() % dimension != 0)
-    return Status::error("rankgrad: %s has %zu numbers, which is not a multiple of the dimension %zu", name, rows.size(), dimension);
+    return Status::error("rankgrad: %s has %zu numbers, which is not a multiple of the dimension %zu", name, rows.size(),
+                         dimension);
   if (rows.size() / dimension > std::numeric_limits<std::uint32_t>::max())
     return Status::error("rankgrad: more than 2^32 - 1 %s", name);
   return {};

@@ -129,8 +129,8 @@ struct LocalFeaturesGradient {
 ///
 ///   M_uv      = a_u . b_v, or their cosine;  a: the query's features, b: those of the positive (M+) or of the negative (M-)
 ///   L         = [ sim(M-) - sim(M+) + m ]_+,   sim(M) = (1 / |N|) sum_{(u,v) in N} M_uv,   N = mutual nearest neighbours of M
-///   dL/da_u   = sum of g b_v (inner products) or g (b_v - M_uv a_u) / |a_u| (cosines; there a, b of length 1) over its matches,
-///               at most one in each image, g = -1 / |N+| or 1 / |N-|; b_v likewise.  0 where the bracket is not positive
+///   dL/da_u   = sum of g b_v (inner products) or g (b_v - M_uv a_u) / |a_u| (cosines; there a, b of length 1) over its
+///               matches, at most one in each image, g = -1 / |N+| or 1 / |N-|; b_v likewise; 0 where the bracket is not > 0
 ///
 ///   EmbeddingEvaluator<float> evaluate;
 ///   const LocalFeaturesView<float> images{.dimension = 128, .query = q, .positive = p, .negative = n};

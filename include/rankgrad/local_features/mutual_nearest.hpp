@@ -25,7 +25,8 @@ struct BestRows {
   T *best, *where;   ///< [columns] similarity; number of the row
 
   BestRows(std::size_t columns, Workspace& workspace)
-      : best(workspace.take<T>(columns, std::numeric_limits<T>::lowest())), where(workspace.take<T>(columns, number_of(nobody))) {}
+      : best(workspace.take<T>(columns, std::numeric_limits<T>::lowest())),
+        where(workspace.take<T>(columns, number_of(nobody))) {}
 
   struct Best {
     T similarity;
