@@ -7,6 +7,7 @@
 
 #include <rankgrad/core/batch_evaluator.hpp>
 #include <rankgrad/listwise/softmax.hpp>
+#include <rankgrad/metric/auc.hpp>
 
 namespace two_tower {
 
@@ -68,9 +69,10 @@ inline Found search(const Towers& towers, const Matrix& queries, const Matrix& d
   return found;
 }
 
-/// How often the relevant document is among those found, and the mean of 1 / its rank (0 where it is not).
+/// How often the relevant document is among those found, and the means of 1 / log2(1 + its rank) and 1 / its rank, where it is
+/// not, 0.
 struct Quality {
-  double recall = 0, reciprocal_rank = 0;
+  double recall = 0, ndcg = 0, reciprocal_rank = 0;
 };
 inline Quality judge(const Found& found, const std::vector<Eigen::Index>& relevant, std::size_t first = 0) {
   Quality quality;
@@ -79,9 +81,29 @@ inline Quality judge(const Found& found, const std::vector<Eigen::Index>& releva
     for (std::size_t k = 0; k < found.top; ++k)
       if (found.document[i * found.top + k] == relevant[first + i]) {
         quality.recall += 1 / static_cast<double>(queries);
+        quality.ndcg += 1 / (std::log2(static_cast<double>(k + 2)) * static_cast<double>(queries));
         quality.reciprocal_rank += 1 / static_cast<double>((k + 1) * queries);
       }
   return quality;
+}
+
+/// How often a query and its document have a higher cosine than a query and another document: the same query, or any.
+struct Areas {
+  double all = 0, each = 0;
+};
+inline Areas areas_of(const Towers& towers, const Matrix& queries, const Corpus& corpus, std::size_t first = 0) {
+  const Matrix q = towers.queries(queries).rowwise().normalized();
+  const Matrix d = towers.documents(corpus.documents).rowwise().normalized(), cosine = q * d.transpose();
+  const auto columns = static_cast<std::size_t>(d.rows()), n = static_cast<std::size_t>(cosine.size());
+  std::vector<float> labels(n);
+  std::vector<std::uint32_t> offsets{0};
+  for (std::size_t at = 0; at < n; at += columns) {
+    labels[at + static_cast<std::size_t>(corpus.relevant[first + at / columns])] = 1;
+    offsets.push_back(static_cast<std::uint32_t>(at + columns));
+  }
+  const rankgrad::RaggedBatch<float> lists{.scores = {cosine.data(), n}, .labels = labels, .offsets = offsets};
+  return {static_cast<double>(rankgrad::value(rankgrad::Auc{}, lists.pooled())),
+          rankgrad::BatchEvaluator<float>{}.metric(rankgrad::Auc{}, lists)};
 }
 
 /// A linear model over what the search said and what it could not see, trained by a softmax over each query's own candidates.

@@ -108,6 +108,7 @@
 #include <rankgrad/embedding/in_batch_multi_similarity.hpp>
 #include <rankgrad/embedding/in_batch_sigmoid.hpp>
 #include <rankgrad/embedding/in_batch_triplet.hpp>
+#include <rankgrad/embedding/mutual_nearest_features.hpp>
 
 // Weights from losses; risks; coupled propensities; learned weights.
 #include <rankgrad/reweighting/coupled_propensity.hpp>
@@ -160,6 +161,7 @@
 
 // Batches that are spread over processes.
 #include <rankgrad/distributed/auc.hpp>
+#include <rankgrad/distributed/candidate_lists.hpp>
 #include <rankgrad/distributed/communicator.hpp>
 #include <rankgrad/distributed/mann_whitney.hpp>
 #include <rankgrad/distributed/policy.hpp>

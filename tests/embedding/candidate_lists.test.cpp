@@ -1,4 +1,5 @@
 #include "embedding/every_embedding_loss.hpp"
+#include "embedding/owned_lists.hpp"
 
 #include <rankgrad/auc/mann_whitney.hpp>
 #include <rankgrad/contrastive/distribution_alignment.hpp>
@@ -11,42 +12,11 @@
 #include <rankgrad/pairwise/ranknet.hpp>
 
 namespace rg = rankgrad;
-using rg::CandidateEvaluator, rg::CandidateLists, rg::CandidateView;
+using rg::CandidateEvaluator, rg::CandidateLists;
 using rg::Reduction, rg::Similarity;
+using test::make_lists, test::OwnedLists;
 
 namespace {
-
-/// Lists over the queries and documents of `sides`; document 0 is in none, query 1 has none.
-template <class T>
-struct OwnedLists {
-  test::OwnedEmbeddings<T> sides;
-  std::vector<std::uint32_t> offsets{0}, candidates;
-  std::vector<T> labels, weights, list_weights;
-  std::vector<std::uint8_t> mask;
-
-  CandidateView<T> view() const {
-    return {.dimension = sides.dimension, .queries = sides.queries, .documents = sides.documents, .offsets = offsets,
-            .candidates = candidates, .labels = labels, .weights = weights, .mask = mask, .list_weights = list_weights,
-            .document_bias = sides.document_bias};
-  }
-};
-template <class T>
-OwnedLists<T> make_lists(std::uint64_t seed, const test::EmbeddingOptions& options, std::size_t longest = 9) {
-  OwnedLists<T> lists;
-  lists.sides = test::make_embeddings<T>(seed, options);
-  rg::Random random(seed, 5);
-  for (std::size_t q = 0; q < options.queries; ++q) {
-    const std::size_t n = q == 1 ? 0 : 1 + random.below(longest);
-    for (std::size_t k = 0; k < n; ++k) {
-      lists.candidates.push_back(static_cast<std::uint32_t>(1 + random.below(options.documents - 1)));   // some of them twice
-      lists.labels.push_back(static_cast<T>(random.below(4)));
-      if (options.weights) lists.weights.push_back(static_cast<T>(0.5f + static_cast<float>(random.uniform())));
-    }
-    lists.offsets.push_back(static_cast<std::uint32_t>(lists.candidates.size()));
-  }
-  lists.list_weights = lists.sides.weights;
-  return lists;
-}
 
 template <class T, class L, class E = rg::Serial>
 test::Evaluated<T> run(const CandidateLists<L>& loss, const OwnedLists<T>& lists, Reduction reduction = Reduction::mean,

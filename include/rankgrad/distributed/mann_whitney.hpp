@@ -144,6 +144,8 @@ Contribution<T> mann_whitney_by_ring(C& comm, MannWhitney loss, const ListView<T
 /// A loss over one list, each rank having a part of it.
 template <Communicator C>
 struct PooledMannWhitney {
+  static constexpr Scope scope = Scope::batch;
+
   C* comm;
   MannWhitney loss;
   Way way;
@@ -157,6 +159,14 @@ struct PooledMannWhitney {
     return mann_whitney_by_ring(*comm, loss, own, out, workspace);
   }
 };
+
+/// Stands before it: the same loss of scores of one type on all ranks, and nothing wrong on any.
+template <Real T, Communicator C>
+void agree_on(C& comm, const Status& own, const MannWhitney& loss) {
+  agree(comm, own, {{"MannWhitney.temperature", loss.temperature}, {"MannWhitney.margin", loss.margin},
+                    {"MannWhitney.surrogate", static_cast<int>(loss.surrogate)},
+                    {"MannWhitney.normalize", static_cast<int>(loss.normalize)}, {"the size of a score", sizeof(T)}});
+}
 
 }  // namespace detail
 
@@ -190,9 +200,7 @@ T value_gradient_and_curvature(C& comm, const MannWhitney& loss, const ListView<
   const Status status = first_failure({status_at_the_door(loss, own), check_parameter("the curvature floor", floor, 0, true),
                                        rankgrad::detail::check_length("gradient", gradient.size(), own.size()),
                                        rankgrad::detail::check_optional_length("curvature", curvature.size(), own.size())});
-  agree(comm, status, {{"MannWhitney.temperature", loss.temperature}, {"MannWhitney.margin", loss.margin},
-                       {"MannWhitney.surrogate", static_cast<int>(loss.surrogate)},
-                       {"MannWhitney.normalize", static_cast<int>(loss.normalize)}, {"the size of a score", sizeof(T)}});
+  detail::agree_on<T>(comm, status, loss);
   const GradientSink<T> out{gradient.data(), curvature.empty() ? nullptr : curvature.data()};
   simd::clear(out.grad, out.hess, own.size());
   const T value = evaluate_unmasked(detail::PooledMannWhitney<C>{&comm, loss, way}, own, out, workspace).value;

@@ -97,10 +97,7 @@ class RingInfoNce {
     anywhere[1] = anywhere[2] = std::max(anywhere[1], anywhere[2]);
 
     const auto wrong = [&]() -> Status {
-      if (Status s = loss.check(); !s) return s;
-      if (Status s = validate(view); !s) return s;
-      if (Status s = rankgrad::detail::check_optional_length("the queries' gradient", out.queries.size(), view.queries.size()); !s) return s;
-      if (Status s = rankgrad::detail::check_optional_length("the documents' gradient", out.documents.size(), view.documents.size()); !s) return s;
+      if (Status s = status_at_the_door(loss, view, out); !s) return s;
       for (std::size_t i = 0; i < std::size(parts); ++i)
         if (anywhere[i] > 0 && parts[i].needed && !parts[i].given)
           return Status::error("rankgrad: %s: given on another rank, and not here", parts[i].name);

@@ -10,10 +10,25 @@
 
 namespace rankgrad::inline RANKGRAD_ABI {
 
+/// What a loss over embeddings looks at, and where its gradient goes: an EmbeddingView and an EmbeddingGradient, unless the
+/// loss names others, as templates View and Gradient.
+template <class L, class T>
+struct Embeddings {
+  using View = EmbeddingView<T>;
+  using Gradient = EmbeddingGradient<T>;
+};
+template <class L, class T>
+  requires requires { typename L::template Gradient<T>; }
+struct Embeddings<L, T> {
+  using View = typename L::template View<T>;
+  using Gradient = typename L::template Gradient<T>;
+};
+
 /// A loss over a batch of embeddings. evaluate() adds the gradient to arrays that are zero, and allocates in the workspace only.
 template <class L, class T>
 concept EmbeddingLoss = std::copyable<L> && Real<T> &&
-    requires(const L loss, const EmbeddingView<T>& view, const EmbeddingGradient<T>& out, Workspace& scratch) {
+    requires(const L loss, const typename Embeddings<L, T>::View& view, const typename Embeddings<L, T>::Gradient& out,
+             Workspace& scratch) {
       { loss.evaluate(view, out, scratch) } -> std::same_as<EmbeddingValue<T>>;
       { loss.check() } -> std::same_as<Status>;
     };
@@ -31,21 +46,21 @@ template <Real T>
 class EmbeddingEvaluator {
  public:
   template <class L, class E = Serial>
-  EmbeddingValue<T> operator()(const L& loss, const EmbeddingView<T>& view, const EmbeddingGradient<T>& gradient,
-                               const E& executor = {}) {
+  EmbeddingValue<T> operator()(const L& loss, const typename Embeddings<L, T>::View& view,
+                               const typename Embeddings<L, T>::Gradient& gradient, const E& executor = {}) {
     static_assert(EmbeddingLoss<L, T>, "not a loss over embeddings; see the concept EmbeddingLoss");
     check_at_the_door(loss, view, gradient);
     if (workspaces_.size() < executor.workers()) workspaces_.resize(executor.workers());
     const Team team(executor, workspaces_);
     const Workspace::TeamLoan loan(workspaces_[0], team);
-    for (const std::span<T> part : {gradient.queries, gradient.documents})
+    for (const std::span<T> part : gradient.parts())
       for_each_stretch(part.size(), workspaces_[0],
                        [&](std::size_t begin, std::size_t end) { simd::clear(part.data() + begin, end - begin); });
     return loss.evaluate(view, gradient, workspaces_[0]);
   }
   template <class L>
-  EmbeddingValue<T> operator()(const L& loss, const EmbeddingView<T>& view) {
-    return (*this)(loss, view, EmbeddingGradient<T>{});
+  EmbeddingValue<T> operator()(const L& loss, const typename Embeddings<L, T>::View& view) {
+    return (*this)(loss, view, typename Embeddings<L, T>::Gradient{});
   }
 
   /// How often scratch had to grow so far; constant once warm.

@@ -7,6 +7,7 @@
 #include <rankgrad/core/validate.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -61,6 +62,13 @@ struct EmbeddingGradient {
   std::span<T> documents{};       ///< [M dimension]
 
   constexpr bool wanted() const noexcept { return !queries.empty() || !documents.empty(); }
+  constexpr std::array<std::span<T>, 2> parts() const noexcept { return {queries, documents}; }
+  /// Is there room for that of a view?
+  template <class View>
+  Status fits(const View& view) const {
+    if (Status s = detail::check_optional_length("the queries' gradient", queries.size(), view.queries.size()); !s) return s;
+    return detail::check_optional_length("the documents' gradient", documents.size(), view.documents.size());
+  }
 };
 
 /// The value of a batch, and what costs nothing beside the gradient (0 without one).
@@ -75,16 +83,19 @@ struct EmbeddingValue {
 namespace detail {
 /// Whole rows, and no more of them than numbers go.
 template <Real T>
-Status check_sides(std::size_t dimension, std::span<const T> queries, std::span<const T> documents) {
+Status check_side(const char* name, std::size_t dimension, std::span<const T> rows) {
   if (dimension == 0) return Status::error("rankgrad: the dimension of the embeddings is 0");
-  if (queries.size() % dimension != 0)
-    return Status::error("rankgrad: queries has %zu numbers, which is not a multiple of the dimension %zu", queries.size(), dimension);
-  if (documents.size() % dimension != 0)
-    return Status::error("rankgrad: documents has %zu numbers, which is not a multiple of the dimension %zu", documents.size(),
+  if (rows.size() % dimension != 0)
+    return Status::error("rankgrad: %s has %zu numbers, which is not a multiple of the dimension %zu", name, rows.size(),
                          dimension);
-  if (std::max(queries.size(), documents.size()) / dimension > std::numeric_limits<std::uint32_t>::max())
-    return Status::error("rankgrad: more than 2^32 - 1 queries or documents");
+  if (rows.size() / dimension > std::numeric_limits<std::uint32_t>::max())
+    return Status::error("rankgrad: more than 2^32 - 1 %s", name);
   return {};
+}
+template <Real T>
+Status check_sides(std::size_t dimension, std::span<const T> queries, std::span<const T> documents) {
+  if (Status s = check_side("queries", dimension, queries); !s) return s;
+  return check_side("documents", dimension, documents);
 }
 }  // namespace detail
 
@@ -123,19 +134,16 @@ Status validate(const EmbeddingView<T>& view) {
   return {};
 }
 
-/// The door of losses over embeddings: raises what is wrong with the loss, the view or the places for the gradient.
-template <class L, class View, Real T = typename View::value_type>
-void check_at_the_door(const L& loss, const View& view, const EmbeddingGradient<T>& gradient) {
-#if RANKGRAD_CONTRACTS > 0
-  require(loss.check());
-  require(detail::check_optional_length("the queries' gradient", gradient.queries.size(), view.queries.size()));
-  require(detail::check_optional_length("the documents' gradient", gradient.documents.size(), view.documents.size()));
-#if RANKGRAD_CONTRACTS > 1
-  require(validate(view));
-#endif
-#else
-  static_cast<void>(loss), static_cast<void>(view), static_cast<void>(gradient);
-#endif
+/// What is wrong with the loss, the view or the places for the gradient, as far as RANKGRAD_CONTRACTS asks for it.
+template <class L, class View, class Gradient>
+  requires requires(const View& view, const Gradient& gradient) { gradient.fits(view); }
+Status status_at_the_door(const L& loss, const View& view, const Gradient& gradient) {
+  if constexpr (RANKGRAD_CONTRACTS >= 1) {
+    if (Status s = loss.check(); !s) return s;
+    if (Status s = gradient.fits(view); !s) return s;
+  }
+  if constexpr (RANKGRAD_CONTRACTS >= 2) return validate(view);
+  else return {};
 }
 
 }  // namespace rankgrad
