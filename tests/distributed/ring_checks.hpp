@@ -23,13 +23,14 @@ struct Parts {
   std::vector<std::int64_t> query_ids, document_ids;
   std::vector<std::uint8_t> query_mask, document_mask;
   std::vector<std::vector<std::uint32_t>> positives;   // of each query, local numbers
+  std::vector<std::vector<T>> targets;                 // theirs, or of no query
 };
 
 struct RingCase {
   const char* name = "";
   rankgrad::InBatchInfoNce loss{};
   double size = 0.5;   // of the entries: with 3 the logits of floats are not bounded, with 12 those of doubles
-  bool bias = false, ids = false, masks = false, weights = false, several = true;
+  bool bias = false, ids = false, masks = false, weights = false, several = true, targets = false;
 };
 
 inline std::vector<RingCase> ring_cases() {
@@ -53,6 +54,9 @@ inline std::vector<RingCase> ring_cases() {
     add("smooth", {.temperature = 0.4, .smoothing = 0.2, .average_directions = false}, all);
     add("smooth, long", {.temperature = 0.7, .smoothing = 0.2}, long_ones);
     add("focal", {.temperature = 0.4, .focal_gamma = 1.5, .detach_focal = false}, all);
+    add("soft", {.temperature = 0.4, .smoothing = 0.1, .weigh_by_targets = true},
+        {.ids = true, .masks = true, .weights = true, .targets = true});
+    add("soft, focal, long", {.temperature = 0.7, .focal_gamma = 1.5}, {.size = 3, .bias = true, .targets = true});
     add("focal, together, a sum",
         {.temperature = 0.4, .positives = Positives::together, .focal_gamma = 0.5, .normalize = Normalize::sum}, {.masks = true});
   }
@@ -94,6 +98,10 @@ Parts<T> parts_of(const RingCase& settings, const RingSizes& sizes) {
   parts.queries.resize(n * parts.dimension), parts.documents.resize(m * parts.dimension);
   for (auto* all : {&parts.queries, &parts.documents})
     for (T& x : *all) x = entry(settings.size);
+  for (std::size_t i = 0; i < n && settings.targets; ++i) {
+    auto& own = parts.targets.emplace_back();
+    while (own.size() < parts.positives[i].size()) own.push_back(static_cast<T>(whole(4)) / 2);
+  }
   for (std::size_t i = 0; i < n && settings.weights; ++i) parts.weights.push_back(static_cast<T>(whole(4)));
   for (std::size_t j = 0; j < m && settings.bias; ++j) parts.bias.push_back(entry(2));
   for (std::size_t i = 0; i < n && settings.ids; ++i) parts.query_ids.push_back(static_cast<std::int64_t>(whole(20)));
@@ -112,6 +120,7 @@ std::span<const X> part(const std::vector<X>& all, std::size_t begin, std::size_
 template <class T>
 struct PartView {
   std::vector<std::uint32_t> offsets{0}, positives;
+  std::vector<T> targets;
   rankgrad::EmbeddingView<T> view;
 
   PartView(const Parts<T>& all, std::size_t first, std::size_t last, bool several) {
@@ -125,7 +134,9 @@ struct PartView {
       for (std::size_t i = all.query_begin[r]; i < all.query_begin[r + 1]; ++i) {
         for (const std::uint32_t j : all.positives[i]) positives.push_back(static_cast<std::uint32_t>(all.document_begin[r] - k) + j);
         offsets.push_back(static_cast<std::uint32_t>(positives.size()));
+        if (!all.targets.empty()) targets.insert(targets.end(), all.targets[i].begin(), all.targets[i].end());
       }
+    view.targets = targets;
     if (several || last - first > 1) view.positive_offsets = offsets, view.positives = positives;
   }
 };
@@ -134,8 +145,10 @@ struct PartView {
 template <class T>
 Parts<double> in_double(const Parts<T>& parts) {
   const auto wide = [](const std::vector<T>& x) { return std::vector<double>(x.begin(), x.end()); };
-  return {parts.dimension, parts.query_begin, parts.document_begin, wide(parts.queries), wide(parts.documents), wide(parts.bias),
-          wide(parts.weights), parts.query_ids, parts.document_ids, parts.query_mask, parts.document_mask, parts.positives};
+  Parts<double> all{parts.dimension, parts.query_begin, parts.document_begin, wide(parts.queries), wide(parts.documents), wide(parts.bias),
+          wide(parts.weights), parts.query_ids, parts.document_ids, parts.query_mask, parts.document_mask, parts.positives, {}};
+  for (const std::vector<T>& own : parts.targets) all.targets.push_back(wide(own));
+  return all;
 }
 
 /// What rank r must have sent: the formula of RingInfoNce.
@@ -161,7 +174,9 @@ std::size_t ring_bytes(const RingCase& settings, const Parts<T>& parts, bool gra
     }
     for (std::size_t i = parts.query_begin[o]; i < parts.query_begin[o + 1]; ++i) {
       bool asks = false;
-      for (const std::uint32_t j : parts.positives[i]) asks = asks || is_there(parts.document_mask, parts.document_begin[o] + j);
+      for (std::size_t k = 0; k < parts.positives[i].size(); ++k)
+        asks = asks || (is_there(parts.document_mask, parts.document_begin[o] + parts.positives[i][k]) &&
+                        (parts.targets.empty() || parts.targets[i][k] > T(0)));
       if (asks && is_there(parts.query_mask, i)) longest[0] = std::max(longest[0], length(parts.queries, i));
     }
   }
@@ -311,6 +326,10 @@ std::string ring_errors_problem(C& comm) {
     other = view;
     if (here) other.query_ids = {}, other.document_ids = {};
     check_run("no ids", missing("query_ids"), loss, other, to_dq, to_dk);
+    std::vector<float> targets(view.positives.size(), 1.0f);
+    other = view;
+    if (!here) other.targets = targets;
+    check_run("no targets", missing("targets"), loss, other, to_dq, to_dk);
     check_run("no gradient", missing("the queries' gradient"), loss, view, here ? std::span<float>{} : to_dq, to_dk);
 
     const auto differs = [&](const std::string& name, int usual, int unusual) {
@@ -321,6 +340,9 @@ std::string ring_errors_problem(C& comm) {
     other_loss = loss;
     if (here) other_loss.direction = rankgrad::Direction::columns;
     check_run("a direction", differs("InBatchInfoNce.direction", 1, 2), other_loss, view, to_dq, to_dk);
+    other_loss = loss;
+    if (here) other_loss.weigh_by_targets = true;
+    check_run("weights by targets", differs("InBatchInfoNce.weigh_by_targets", 0, 1), other_loss, view, to_dq, to_dk);
     const EmbeddingView<float> plain{.dimension = here ? 1u : 13u, .queries = view.queries.first(13), .documents = view.documents.first(26)};
     check_run("a dimension", differs("dimension", 13, 1), loss, plain, {}, {});
     check("a type", differs("the size of a number", 4, 8), [&] {

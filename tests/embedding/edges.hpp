@@ -81,7 +81,7 @@ void check_running() {
   for_each_instance<L>([](const L& chosen) {
     L loss = chosen;
     if constexpr (requires { loss.tiles; }) loss.tiles = {16, 96, 2};
-    const auto batch = make_embeddings<T>(15, everything(71, 410, 17));
+    const auto batch = make_embeddings<T>(15, everything_for(loss, 71, 410, 17));
     const Evaluated<T> base = evaluated(loss, batch);
     REQUIRE(base.valid);
     CHECK(evaluated(loss, batch, rg::exec::Threads(2)) == base);
@@ -127,7 +127,7 @@ void check_running() {
     step(rg::Serial{}), step(pool);
     const std::size_t warm = evaluate.growths();
     for (int round = 0; round < 3; ++round) CHECK((step(rg::Serial{}) == base.value && step(pool) == base.value));
-    CHECK(evaluate(loss, batch.picked(all_of(9), all_of(50)).view()).valid);
+    CHECK(evaluate(loss, batch.picked(all_of(60), all_of(300)).view()).valid);
     CHECK(evaluate.growths() == warm);
   });
 }
@@ -143,6 +143,10 @@ void check_refusals() {
   for (const Refused<L>& refused : EmbeddingOracle<L>::refused())
     CHECK_THROWS_WITH(evaluate(refused.loss, batch.view(), {queries, documents}), contains(refused.message));
   CHECK_THROWS_WITH(evaluate(L{}, negative.view(), {queries, documents}), contains("weights[4] is -1"));
+  auto soft = batch;
+  soft.targets.assign(soft.positives.size(), T(1));
+  if constexpr (!requires { EmbeddingOracle<L>::takes_targets(L{}); })
+    CHECK_THROWS_WITH(evaluate(L{}, soft.view(), {queries, documents}), contains(" has no use for targets"));
   CHECK(queries == std::vector<T>(15, T(7)));
   CHECK(documents == std::vector<T>(24, T(7)));
 }

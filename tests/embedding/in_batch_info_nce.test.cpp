@@ -69,6 +69,58 @@ TEST_CASE("in-batch InfoNCE by hand", "[embedding]") {
   CHECK(hit.documents[3] == 0);
 }
 
+TEMPLATE_TEST_CASE("in-batch InfoNCE against targets is its definition in every combination", "[embedding]", float, double) {
+  using T = TestType;
+  test::EmbeddingOptions options = test::everything(11, 17, 3);
+  options.targets = true;
+  const auto some = test::make_embeddings<T>(12, options);
+  const auto own = test::make_embeddings<T>(13, {.queries = 6, .documents = 9, .dimension = 5, .targets = true});
+  OwnedEmbeddings<T> full = test::make_embeddings<T>(14, {.queries = 4, .documents = 6, .dimension = 5});   // no negative is left
+  full.positive_offsets = {0, 6, 12, 18, 24};
+  for (std::uint32_t k = 0; k < 24; ++k) full.positives.push_back(k % 6), full.targets.push_back(T(0.25f) + T(k * k % 7));
+  for (const Direction direction : {Direction::rows, Direction::columns, Direction::both})
+    for (const Similarity similarity : {Similarity::dot, Similarity::cosine})
+      for (const double smoothing : {0.0, 0.1})
+        for (const double gamma : {0.0, 0.5})
+          for (const bool weigh : {false, true})
+            for (const double temperature : {0.01, 0.1}) {
+              const L loss{.temperature = temperature, .direction = direction, .similarity = similarity, .smoothing = smoothing,
+                           .focal_gamma = gamma, .detach_focal = weigh, .weigh_by_targets = weigh};
+              INFO("direction " << static_cast<int>(direction) << ", cosine " << (similarity == Similarity::cosine)
+                                << ", smoothing " << smoothing << ", gamma " << gamma << ", weighed by targets " << weigh
+                                << ", temperature " << temperature);
+              for (const auto& batch : {some, own, full}) test::check_definition(loss, batch);
+            }
+}
+
+TEST_CASE("targets of in-batch InfoNCE by hand", "[embedding]") {
+  // Query (1, 0), documents at 0, log 3 and log 2 in units of tau: probabilities 1/6, 3/6, 2/6.
+  const double tau = 0.3;
+  OwnedEmbeddings<double> batch{.dimension = 2, .queries = {1, 0}, .documents = {0, 1, tau * std::log(3.0), 1, tau * std::log(2.0), 1},
+                                .positive_offsets = {0, 3}, .positives = {0, 1, 2}};
+  const L loss{.temperature = tau};
+  CHECK(test::nothing(test::evaluated(loss, batch)));   // all are positives, and nothing says that one is more so
+  batch.targets = {1, 1, 1};
+  CHECK(test::evaluated(loss, batch).value == Approx((std::log(6) + std::log(2) + std::log(3)) / 3));
+  batch.targets = {1, 0, 3};   // 1/4, 3/4; a positive of target 0 is a negative
+  const auto got = test::evaluated(loss, batch);
+  CHECK(got.value == Approx((std::log(6) + 3 * std::log(3)) / 4));
+  CHECK(got.documents[0] == Approx((1 / 6.0 - 1 / 4.0) / tau));
+  CHECK(got.documents[2] == Approx(3 / 6.0 / tau));
+  CHECK(got.documents[4] == Approx((2 / 6.0 - 3 / 4.0) / tau));
+  CHECK(test::evaluated(L{.temperature = tau, .normalize = rg::Normalize::sum, .weigh_by_targets = true}, batch).value ==
+        Approx(std::log(6) + 3 * std::log(3)));
+  batch.targets = {0, 0, 0};
+  CHECK(test::nothing(test::evaluated(loss, batch)));
+  CHECK_THROWS_WITH(test::evaluated(L{.positives = Positives::together}, batch),
+                    contains("InBatchInfoNce.positives is together, which has no use for targets"));
+  // Only ratios count, unless the targets are weights.
+  const auto soft = test::make_embeddings<double>(15, {.queries = 6, .documents = 9, .several = true, .targets = true});
+  auto larger = soft;
+  for (double& t : larger.targets) t *= 4;
+  CHECK(test::evaluated(loss, soft) == test::evaluated(loss, larger));
+}
+
 TEST_CASE("document i is that of query i where no positives are listed", "[embedding]") {
   const auto batch = test::make_embeddings<float>(3, {.queries = 13, .documents = 29, .ids = true, .weights = true});
   auto listed = batch;

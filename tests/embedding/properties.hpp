@@ -39,11 +39,21 @@ OwnedEmbeddings<T> make_holey(std::uint64_t seed, EmbeddingOptions options, bool
   };
   if (queries) spoil(batch.queries, batch.weights, batch.query_mask, options.queries);
   if (documents) spoil(batch.documents, batch.document_bias, batch.document_mask, options.documents);
+  for (std::size_t i = 0; i < options.queries && !batch.targets.empty(); ++i)
+    for (std::size_t k = batch.view().first_positive(i); k < batch.view().first_positive(i + 1); ++k)
+      if (!batch.has_query(i) || !batch.has_document(batch.positives.empty() ? i : batch.positives[k])) batch.targets[k] = nan;
   return batch;
 }
 inline EmbeddingOptions everything(std::size_t queries, std::size_t documents, std::size_t dimension) {
   return {.queries = queries, .documents = documents, .dimension = dimension, .several = true, .ids = true, .bias = true,
           .weights = true};
+}
+/// And what not every loss has a use for.
+template <class L>
+EmbeddingOptions everything_for(const L& loss, std::size_t queries, std::size_t documents, std::size_t dimension) {
+  EmbeddingOptions options = everything(queries, documents, dimension);
+  if constexpr (requires { EmbeddingOracle<L>::takes_targets(loss); }) options.targets = EmbeddingOracle<L>::takes_targets(loss);
+  return options;
 }
 
 /// The largest magnitude, as the unit of all.
@@ -63,10 +73,10 @@ void check_definitions() {
       INFO(queries << " queries, " << documents << " documents, dimension " << dimension);
       check_definition(loss, make_embeddings<T>(1, {.queries = queries, .documents = documents, .dimension = dimension}));
       check_definition(loss, make_embeddings<T>(2, everything(queries, documents, dimension)));
-      check_definition(loss, make_holey<T>(3, everything(queries, documents, dimension)));
+      check_definition(loss, make_holey<T>(3, everything_for(loss, queries, documents, dimension)));
     }
     if constexpr (sizeof(T) == 4) {   // and the same numbers in double
-      const auto batch = make_embeddings<T>(4, everything(70, 430, 64));
+      const auto batch = make_embeddings<T>(4, everything_for(loss, 70, 430, 64));
       const auto narrow = evaluated(loss, batch);
       const auto wide = evaluated(loss, batch.template as<double>());
       CHECK(static_cast<double>(narrow.value) == Approx(wide.value).epsilon(value_tolerance<T>));
@@ -81,7 +91,7 @@ template <class L>
 void check_differences() {
   for_each_instance<L>([](const L& loss) {
     if (!EmbeddingOracle<L>::traits(loss).smooth) return;
-    auto batch = make_embeddings<double>(5, everything(5, 7, 3));
+    auto batch = make_embeddings<double>(5, everything_for(loss, 5, 7, 3));
     const Evaluated<double> at = evaluated(loss, batch);
     REQUIRE(at.valid);
     const auto slope = [](double h, const auto& f) { return (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h); };
@@ -128,7 +138,7 @@ void check_same_rows(const std::vector<T>& got, const std::vector<T>& whole, con
 template <class L, class T>
 void check_symmetries() {
   for_each_instance<L>([](const L& loss) {
-    const auto batch = make_embeddings<T>(6, everything(17, 45, 9));
+    const auto batch = make_embeddings<T>(6, everything_for(loss, 17, 45, 9));
     const Evaluated<T> base = evaluated(loss, batch);
     REQUIRE(base.valid);
     const double close = gradient_tolerance<T>, value = static_cast<double>(base.value);
@@ -143,7 +153,7 @@ void check_symmetries() {
     check_same_rows(shuffled.documents, base.documents, columns, close, "documents in another order");
 
     for (const auto& [queries, documents] : {std::pair{true, false}, {false, true}, {true, true}}) {
-      const auto holey = make_holey<T>(9, everything(23, 51, 6), queries, documents);
+      const auto holey = make_holey<T>(9, everything_for(loss, 23, 51, 6), queries, documents);
       REQUIRE(rg::validate(holey.view()));
       const Numbers kept_rows = holey.present_queries(), kept_columns = holey.present_documents();
       const Evaluated<T> a = evaluated(loss, holey), b = evaluated(loss, holey.picked(kept_rows, kept_columns));

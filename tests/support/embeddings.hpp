@@ -30,24 +30,30 @@ struct OwnedEmbeddings {
   std::vector<std::int64_t> query_ids, document_ids;
   std::vector<T> document_bias, weights;
   std::vector<std::uint8_t> query_mask, document_mask;
+  std::vector<T> targets;
 
   std::size_t query_count() const { return queries.size() / dimension; }
   std::size_t document_count() const { return documents.size() / dimension; }
   rg::EmbeddingView<T> view() const {
     return {.dimension = dimension, .queries = queries, .documents = documents, .positive_offsets = positive_offsets,
             .positives = positives, .query_ids = query_ids, .document_ids = document_ids, .document_bias = document_bias,
-            .weights = weights, .query_mask = query_mask, .document_mask = document_mask};
+            .weights = weights, .query_mask = query_mask, .document_mask = document_mask, .targets = targets};
   }
   template <class U>
   OwnedEmbeddings<U> as() const {
     return {dimension, {queries.begin(), queries.end()}, {documents.begin(), documents.end()}, positive_offsets, positives,
             query_ids, document_ids, {document_bias.begin(), document_bias.end()}, {weights.begin(), weights.end()}, query_mask,
-            document_mask};
+            document_mask, {targets.begin(), targets.end()}};
   }
-  bool positive(std::size_t i, std::size_t j) const {
-    if (positive_offsets.empty()) return i == j;
-    return std::binary_search(positives.begin() + positive_offsets[i], positives.begin() + positive_offsets[i + 1], j);
+  /// 0: no positive.
+  T target(std::size_t i, std::size_t j) const {
+    if (positive_offsets.empty()) return T(i != j ? 0 : targets.empty() ? 1 : targets[i]);
+    const auto end = positives.begin() + positive_offsets[i + 1];
+    const auto found = std::lower_bound(positives.begin() + positive_offsets[i], end, j);
+    if (found == end || *found != j) return T(0);
+    return targets.empty() ? T(1) : targets[static_cast<std::size_t>(found - positives.begin())];
   }
+  bool positive(std::size_t i, std::size_t j) const { return target(i, j) > T(0); }
   bool has_query(std::size_t i) const { return query_mask.empty() || query_mask[i]; }
   bool has_document(std::size_t j) const { return document_mask.empty() || document_mask[j]; }
 
@@ -65,7 +71,10 @@ struct OwnedEmbeddings {
       append(other.weights, weights, i);
       append(other.query_mask, query_mask, i);
       for (std::uint32_t c = 0; c < columns.size(); ++c)
-        if (positive(i, columns[c])) other.positives.push_back(c);
+        if (positive(i, columns[c])) {
+          other.positives.push_back(c);
+          if (!targets.empty()) other.targets.push_back(target(i, columns[c]));
+        }
       other.positive_offsets.push_back(static_cast<std::uint32_t>(other.positives.size()));
     }
     for (const std::uint32_t j : columns) {
@@ -99,6 +108,7 @@ struct EmbeddingOptions {
   bool several = false;            ///< 0 to 3 positives each, listed; else document i is that of query i
   bool ids = false;                ///< few enough that there are accidental hits
   bool bias = false, weights = false;
+  bool targets = false;            ///< one of four is 0
   std::vector<double> lengths{};   ///< of the vectors, one after the other over and over; empty: 0.5 to 1.5
 };
 
@@ -138,6 +148,9 @@ OwnedEmbeddings<T> make_embeddings(std::uint64_t seed, const EmbeddingOptions& o
   }
   for (std::size_t j = 0; j < options.documents && options.bias; ++j) batch.document_bias.push_back(rounded(random.normal()));
   for (std::size_t i = 0; i < options.queries && options.weights; ++i) batch.weights.push_back(rounded(0.5 + random.uniform()));
+  const std::size_t pairs = options.several ? batch.positives.size() : options.queries;
+  for (std::size_t k = 0; k < pairs && options.targets; ++k)
+    batch.targets.push_back(random.below(4) == 0 ? T(0) : rounded(0.1 + 2 * random.uniform()));
   return batch;
 }
 

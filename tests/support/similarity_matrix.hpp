@@ -12,6 +12,8 @@ struct SimilarityMatrix {
   std::vector<long double> similarity;
   std::vector<bool> positive, left_out;       ///< left out: an equal id, and not a positive
   std::vector<long double> bias, weights;     ///< filled
+  std::vector<long double> target;            ///< 0 where there is no positive
+  bool distributions = false;                 ///< are targets given?
 
   std::size_t at(std::size_t i, std::size_t j) const { return i * columns + j; }
 };
@@ -93,12 +95,14 @@ Expected expected_of(const OwnedEmbeddings<T>& batch, rg::Similarity similarity,
     for (std::size_t j = 0; j < m.columns; ++j) {
       m.similarity.push_back(std::inner_product(&q.vectors[i * d], &q.vectors[i * d] + d, &k.vectors[j * d], 0.0L));
       m.positive.push_back(kept.positive(i, j));
+      m.target.push_back(kept.target(i, j));
       m.left_out.push_back(!kept.query_ids.empty() && kept.query_ids[i] == kept.document_ids[j] && !m.positive.back());
     }
   m.bias.assign(kept.document_bias.begin(), kept.document_bias.end());
   m.bias.resize(m.columns);
   m.weights.assign(kept.weights.begin(), kept.weights.end());
   if (m.weights.empty()) m.weights.assign(m.rows, 1);
+  m.distributions = !kept.targets.empty();
   const Derivatives defined = define(m);
 
   Expected e;

@@ -23,7 +23,7 @@ namespace rankgrad::inline RANKGRAD_ABI::distributed {
 /// Shapes      B_r queries and M_r documents of rank r; sizes differ as they like, 0 included (with positive_offsets where there
 ///             are queries without documents). Positives are documents of the query's own rank and are numbered there. Ids mean
 ///             the same on all ranks: what they leave out is left out across ranks. A rank may have no weights or masks where
-///             others do; bias, ids and places for a gradient are for all ranks that have something to put there, or none.
+///             others do; bias, ids, targets and places for a gradient are for all ranks that have something to put there, or none.
 /// Cost        rank r, whatever the direction: 2 B_r N d operations for the value, 8 B_r N d with gradient (similarities are computed
 ///             twice), N = sum of M_r. Memory: nine times the largest block of documents, and tiles. Nothing overlaps with sending,
 ///             and blocks wait for each other: equal sizes are the fastest.
@@ -89,6 +89,7 @@ class RingInfoNce {
     const Part parts[] = {{"document_bias", !view.document_bias.empty(), has_documents},
                           {"query_ids", !view.query_ids.empty(), has_queries},
                           {"document_ids", !view.document_ids.empty(), has_documents},
+                          {"targets", !view.targets.empty(), view.positive_offsets.empty() ? has_queries : !view.positives.empty()},
                           {"the queries' gradient", !out.queries.empty(), has_queries},
                           {"the documents' gradient", !out.documents.empty(), has_documents}};
     double anywhere[std::size(parts)];
@@ -99,6 +100,7 @@ class RingInfoNce {
     const auto wrong = [&]() -> Status {
       if (Status s = loss.check(); !s) return s;
       if (Status s = validate(view); !s) return s;
+      if (Status s = validate_input(loss, view); !s) return s;
       if (Status s = rankgrad::detail::check_optional_length("the queries' gradient", out.queries.size(), view.queries.size()); !s) return s;
       if (Status s = rankgrad::detail::check_optional_length("the documents' gradient", out.documents.size(), view.documents.size()); !s) return s;
       for (std::size_t i = 0; i < std::size(parts); ++i)
@@ -113,9 +115,10 @@ class RingInfoNce {
                      {"InBatchInfoNce.similarity", static_cast<int>(loss.similarity)},
                      {"InBatchInfoNce.positives", static_cast<int>(loss.positives)},
                      {"InBatchInfoNce.average_directions", loss.average_directions},
-                     {"InBatchInfoNce.normalize", static_cast<int>(loss.normalize)}});
-    return {.documents = {}, .bias = anywhere[0] > 0, .ids = anywhere[1] > 0, .query_gradient = anywhere[3] > 0,
-            .document_gradient = anywhere[4] > 0};
+                     {"InBatchInfoNce.normalize", static_cast<int>(loss.normalize)},
+                     {"InBatchInfoNce.weigh_by_targets", loss.weigh_by_targets}});
+    return {.documents = {}, .bias = anywhere[0] > 0, .ids = anywhere[1] > 0, .query_gradient = anywhere[4] > 0,
+            .document_gradient = anywhere[5] > 0};
   }
 
   std::vector<Workspace> workspaces_;

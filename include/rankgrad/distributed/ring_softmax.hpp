@@ -79,7 +79,7 @@ class RingSoftmax {
       if (plan.bias) home_.bias[j] = own.bias[j];
       if (plan.ids) home_.ids[j] = view.document_ids[own.documents.number[j]];
     }
-    embedding::open_anchors(view, own, plan.all_queries, plan.all_documents, rows_, home_.columns);
+    embedding::open_anchors(view, own, loss.weigh_by_targets, plan.all_queries, plan.all_documents, rows_, home_.columns);
   }
 
   EmbeddingValue<T> run(const EmbeddingGradient<T>& out) {

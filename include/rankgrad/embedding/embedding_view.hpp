@@ -24,6 +24,8 @@ enum class Similarity { dot, cosine };
 ///   documents         [M dimension], row-major: positives and hard negatives alike
 ///   positives         document numbers, those of query i at positive_offsets[i] .. positive_offsets[i + 1], ascending; a query
 ///   positive_offsets  [B + 1]    may have none: it is then left out. Both empty: document i is the positive of query i
+///   targets           [positives] (one for each query where none are listed), >= 0: how much of a query's target is at each of its
+///                     positives. A positive of target 0 is none. Empty means 1 for all
 ///   query_ids         [B]  what a query asks for and ...
 ///   document_ids      [M]  ... what a document shows: equal ids that are not listed as positives are no negatives either
 ///                     (accidental hits), the pair is left out of all sums. Both or neither (no ids for no items)
@@ -48,9 +50,21 @@ struct EmbeddingView {
   std::span<const T> weights{};
   std::span<const std::uint8_t> query_mask{};
   std::span<const std::uint8_t> document_mask{};
+  std::span<const T> targets{};
 
   constexpr std::size_t query_count() const noexcept { return dimension ? queries.size() / dimension : 0; }
   constexpr std::size_t document_count() const noexcept { return dimension ? documents.size() / dimension : 0; }
+  constexpr bool has_query(std::size_t i) const noexcept { return query_mask.empty() || query_mask[i]; }
+  constexpr bool has_document(std::size_t j) const noexcept { return document_mask.empty() || document_mask[j]; }
+  constexpr std::size_t first_positive(std::size_t i) const noexcept { return positive_offsets.empty() ? i : positive_offsets[i]; }
+  /// body(document, target) for the positives of query i that are there.
+  template <class Body>
+  constexpr void for_positives(std::size_t i, const Body& body) const {
+    for (std::size_t k = first_positive(i); k < first_positive(i + 1); ++k) {
+      const std::size_t j = positive_offsets.empty() ? k : positives[k];
+      if (has_document(j) && (targets.empty() || targets[k] > T(0))) body(j, targets.empty() ? T(1) : targets[k]);
+    }
+  }
   constexpr T weight(std::size_t i) const noexcept { return weights.empty() ? T(1) : weights[i]; }
 };
 
@@ -86,6 +100,36 @@ Status check_sides(std::size_t dimension, std::span<const T> queries, std::span<
     return Status::error("rankgrad: more than 2^32 - 1 queries or documents");
   return {};
 }
+
+/// The targets of pairs that are there.
+template <Real T>
+Status check_targets(const EmbeddingView<T>& view) {
+  const bool diagonal = view.positive_offsets.empty();
+  const std::size_t pairs = diagonal ? view.query_count() : view.positives.size();
+  if (Status s = check_optional_length("targets", view.targets.size(), pairs); !s) return s;
+  for (std::size_t i = 0; i < view.query_count() && !view.targets.empty(); ++i) {
+    if (!view.has_query(i)) continue;
+    for (std::size_t k = view.first_positive(i); k < view.first_positive(i + 1); ++k)
+      if (view.has_document(diagonal ? k : view.positives[k]) && !(is_finite(view.targets[k]) && view.targets[k] >= T(0)))
+        return Status::error("rankgrad: targets[%zu] is %g; it must be finite and at least 0", k, static_cast<double>(view.targets[k]));
+  }
+  return {};
+}
+
+/// What a loss has no use for is refused, not ignored. A loss says with `static constexpr bool takes_targets` that it has one.
+template <class L, class View>
+Status check_use(const L& loss, const View& view) {
+  const auto refuse = [](const char* what) {
+    if constexpr (requires { L::name; })
+      return Status::error("rankgrad: %.*s has no use for %s", static_cast<int>(L::name.size()), L::name.data(), what);
+    else
+      return Status::error("rankgrad: the loss has no use for %s", what);
+  };
+  if constexpr (requires { view.targets; })
+    if (!view.targets.empty() && !requires { requires L::takes_targets; }) return refuse("targets");
+  static_cast<void>(refuse);
+  return validate_input(loss, view);
+}
 }  // namespace detail
 
 /// Sizes and numbers agree, nothing but the embeddings is NaN or infinite. O(B + M + positives).
@@ -106,7 +150,7 @@ Status validate(const EmbeddingView<T>& view) {
   if (Status s = detail::check_values<T>("document_bias", view.document_bias, view.document_mask, -limit, limit); !s) return s;
   if (view.positive_offsets.empty()) {
     if (!view.positives.empty()) return Status::error("rankgrad: positives without positive_offsets");
-    if (documents >= queries) return {};
+    if (documents >= queries) return detail::check_targets(view);
     return Status::error("rankgrad: %zu documents for %zu queries; without positives, document i is that of query i", documents,
                          queries);
   }
@@ -120,7 +164,7 @@ Status validate(const EmbeddingView<T>& view) {
         return Status::error("rankgrad: positives[%u] is %u after %u; the documents of a query must ascend", k,
                              view.positives[k], view.positives[k - 1]);
     }
-  return {};
+  return detail::check_targets(view);
 }
 
 /// The door of losses over embeddings: raises what is wrong with the loss, the view or the places for the gradient.
@@ -128,6 +172,7 @@ template <class L, class View, Real T = typename View::value_type>
 void check_at_the_door(const L& loss, const View& view, const EmbeddingGradient<T>& gradient) {
 #if RANKGRAD_CONTRACTS > 0
   require(loss.check());
+  require(detail::check_use(loss, view));
   require(detail::check_optional_length("the queries' gradient", gradient.queries.size(), view.queries.size()));
   require(detail::check_optional_length("the documents' gradient", gradient.documents.size(), view.documents.size()));
 #if RANKGRAD_CONTRACTS > 1

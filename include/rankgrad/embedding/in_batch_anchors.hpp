@@ -7,14 +7,17 @@
 
 namespace rankgrad::inline RANKGRAD_ABI::embedding {
 
-/// Candidates, and what the rows know of their positives, for count_pairs() to go on from.
+/// Candidates, and what the rows know of their positives, for count_pairs() to go on from. by_targets: a query weighs its targets
+/// together.
 template <Real T>
-void open_anchors(const EmbeddingView<T>& view, const Batch<T>& batch, std::size_t all_queries, std::size_t all_documents,
-                  SoftmaxAnchors<T>& rows, SoftmaxAnchors<T>& columns) {
+void open_anchors(const EmbeddingView<T>& view, const Batch<T>& batch, bool by_targets, std::size_t all_queries,
+                  std::size_t all_documents, SoftmaxAnchors<T>& rows, SoftmaxAnchors<T>& columns) {
+  rows.distributions = columns.distributions = !view.targets.empty();
   for (std::size_t i = 0; i < rows.n; ++i) {
     rows.positives[i] = static_cast<double>(batch.pairs.positives(i));
+    for (std::size_t k = batch.pairs.offset[i]; k < batch.pairs.offset[i + 1]; ++k) rows.mass[i] += batch.pairs.target(k);
     rows.candidates[i] = static_cast<double>(all_documents);
-    rows.weight[i] = static_cast<double>(view.weight(batch.queries.number[i]));
+    rows.weight[i] = static_cast<double>(view.weight(batch.queries.number[i])) * (by_targets ? rows.mass[i] : 1);
   }
   for (std::size_t j = 0; j < columns.n && columns.used; ++j) columns.candidates[j] = static_cast<double>(all_queries);
 }
@@ -35,7 +38,8 @@ void count_pairs(const Relations& pairs, SoftmaxAnchors<T>& rows, SoftmaxAnchors
       if (!columns.used) return;
       columns.candidates[j] += same;
       ++columns.positives[j];
-      columns.weight[j] += rows.weight[i] / rows.positives[i];
+      columns.mass[j] += pairs.target(k);
+      columns.weight[j] += rows.weight[i] * (pairs.target(k) / rows.mass[i]);
     });
     rows.candidates[i] -= left_out;
   }

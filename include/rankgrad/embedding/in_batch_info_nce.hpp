@@ -17,16 +17,19 @@ namespace rankgrad::inline RANKGRAD_ABI {
 ///                                                                          those that are left out, K_i of them
 ///   L     = f ( (1/W) sum_i w_i CE_i + (1/W) sum_j b_j CE^T_j )            f = 1/2 for average_directions with both, else 1
 ///   CE_i  = (1 - e) M_i + (e / K_i) sum_{j in C_i} l_ij                    l_ij = -log p_ij,  p_i. = softmax over C_i of x_i.
-///   M_i   = mean_{j in P_i} (1 - p_ij)^gamma l_ij                          (Positives::mean)
+///   M_i   = sum_{j in P_i} a_ij (1 - p_ij)^gamma l_ij                      (Positives::mean)  a_ij = t_ij / sum_{k in P_i} t_ik,
+///                                                                          t: targets; without them, 1 / |P_i|
 ///         = (1 - p_i+)^gamma l_i+,  p_i+ = sum_{j in P_i} p_ij             (Positives::together)
-///   CE^T_j  the same along column j; b_j = sum over its queries of w_i / |P_i|;  W: sum of the weights of what counts
-///   dL/ds_ij = (f / (tau W)) [ w_i (B_i p_ij - t_ij) + b_j (the same along the column) ]       t, B: contrastive/info_nce.hpp
+///   CE^T_j  the same along column j, with shares t_ij / sum_i t_ij; b_j = sum over its queries of w_i a_ij
+///   W       sum of the weights of what counts, w_i or, for weigh_by_targets, w_i sum_{k in P_i} t_ik
+///   dL/ds_ij = (f / (tau W)) [ w_i (B_i p_ij - y_ij) + b_j (the same along the column) ]       contrastive/info_nce.hpp: B, t for y
 ///   dL/dq_i  = sum_j dL/ds_ij k_j,   dL/dk_j = sum_i dL/ds_ij q_i          cosines: of directions, and on by (g - (g . u) u) / |x|
 ///   dL/dlog(1/tau) = sum_ij s_ij dL/ds_ij
 ///
 /// Shapes      queries [B d], documents [M d]; see EmbeddingView.
 /// Units       nats; nats per unit of embedding.
-/// No signal   a query without a positive, without another document in C_i, or of weight 0 does not count; so do documents.
+/// No signal   a query without a positive, without another document in C_i, or of weight 0 does not count; so do documents. Without
+///             targets, one of the others must be no positive: that all are equal is nothing to learn, a distribution over all is.
 /// Cost        2 B M d operations for the value, 6 B M d with gradient (one direction), 8 B M d (both); an exp or two per entry.
 ///             Memory: twice the documents, a block of 192 queries by all documents (one direction) or by 3072 (both), and a few
 ///             numbers per row and column. Nothing is allocated once warm.
@@ -35,7 +38,8 @@ namespace rankgrad::inline RANKGRAD_ABI {
 ///             The bits do not depend on the number of threads.
 /// Parameters  temperature tau > 0; direction: rows (queries look for documents; default), columns, both; similarity; positives;
 ///             smoothing e in [0, 1); focal_gamma >= 0 with detach_focal as InfoNce; average_directions; normalize: mean, or sum (W = 1).
-///             tiles: how much of the matrix is looked at at once.
+///             weigh_by_targets: one normaliser for the targets of a whole batch (soft-label InfoNCE of UnifyGeo, arXiv 2505.07622;
+///             SoftLabelInfoNce is that of a matrix). tiles: how much of the matrix is looked at at once.
 /// Source      van den Oord, Li, Vinyals, arXiv 1807.03748, eq. (4); both directions: Radford et al., arXiv 2103.00020, fig. 3;
 ///             without the matrix: Cheng et al., arXiv 2410.17243 (Inf-CL), which keeps float sums without a maximum.
 struct InBatchInfoNce {
@@ -50,13 +54,20 @@ struct InBatchInfoNce {
   bool detach_focal = true;
   bool average_directions = true;
   Normalize normalize = Normalize::mean;
+  bool weigh_by_targets = false;
   embedding::TileSizes tiles{};
+  static constexpr bool takes_targets = true;
 
   Status check() const {
     if (Status status = check_parameter("InBatchInfoNce.temperature", temperature, 0); !status) return status;
     if (!(smoothing >= 0 && smoothing < 1))
       return Status::error("rankgrad: InBatchInfoNce.smoothing is %g; it must be in [0, 1)", smoothing);
     return check_parameter("InBatchInfoNce.focal_gamma", focal_gamma, 0, true);
+  }
+  template <Real T>
+  Status check_input(const EmbeddingView<T>& view) const {
+    if (positives == Positives::mean || view.targets.empty()) return {};
+    return Status::error("rankgrad: InBatchInfoNce.positives is together, which has no use for targets");
   }
 
   template <Real T>
@@ -66,7 +77,7 @@ struct InBatchInfoNce {
     const Batch<T> batch = batch_of(view, similarity, temperature, workspace);
     const bool one_way = direction == Direction::rows;
     SoftmaxAnchors<T> rows(direction != Direction::columns, batch.queries.n, workspace), columns(!one_way, batch.documents.n, workspace);
-    open_anchors(view, batch, batch.queries.n, batch.documents.n, rows, columns);
+    open_anchors(view, batch, weigh_by_targets, batch.queries.n, batch.documents.n, rows, columns);
     count_pairs(batch.pairs, rows, columns);
     const double by_row = weight_of(rows), by_column = weight_of(columns);
     if (!(by_row > 0) && !(by_column > 0)) return {};

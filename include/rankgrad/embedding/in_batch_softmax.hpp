@@ -30,17 +30,20 @@ struct SoftmaxSettings {
 template <Real T>
 struct SoftmaxAnchors {
   bool used = false;
+  bool distributions = false;                             ///< targets are given: an anchor may learn without negatives
   std::size_t n = 0;
-  double *weight, *positives, *candidates;
+  double *weight, *positives, *candidates, *mass;         ///< mass: the sum of the positives' targets
   T* top;                                                 ///< highest similarity of a negative
   double *sum, *similarities;                             ///< over the negatives: e^{scale (s - top)}; s, for smoothing
   double *positive_top, *positive_sum, *positive_logits;  ///< over the positives, of their logits
+  double* positive_mean;                                  ///< of their logits, in the shares that targets give
   double *slope, *focus;                                  ///< B; the sum of the C_i where they differ
   T *factor, *level;                                      ///< e^{scale (s - top)} to the derivative; the smoothing's part
 
   SoftmaxAnchors(bool use, std::size_t size, Workspace& workspace) : used(use), n(size) {
     constexpr double low = std::numeric_limits<double>::lowest();
-    for (double** a : {&weight, &positives, &candidates, &sum, &similarities, &positive_sum, &positive_logits, &slope, &focus})
+    for (double** a : {&weight, &positives, &candidates, &mass, &sum, &similarities, &positive_sum, &positive_logits, &positive_mean,
+                       &slope, &focus})
       *a = workspace.take<double>(n, 0.0);
     positive_top = workspace.take<double>(n, low);
     // Below every similarity, and above what is not there; of anchors that are not used, above everything: no share of it.
@@ -48,7 +51,10 @@ struct SoftmaxAnchors {
     factor = workspace.take<T>(n, T(0));
     level = workspace.take<T>(n, T(0));
   }
-  bool valid(std::size_t a) const { return used && positives[a] > 0 && candidates[a] > positives[a] && weight[a] > 0; }
+  bool valid(std::size_t a) const {
+    const double others = candidates[a] - (distributions ? 1 : positives[a]);
+    return used && positives[a] > 0 && others > 0 && weight[a] > 0;
+  }
 
   double positive_lse(std::size_t a) const { return positive_top[a] + std::log(positive_sum[a]); }
   /// z
@@ -92,6 +98,7 @@ class InBatchSoftmax {
       for_pairs(*anchors, 0, pairs_.queries, [&](std::size_t k, std::size_t a) {
         anchors->positive_top[a] = std::max(anchors->positive_top[a], logit[k]);
         anchors->positive_logits[a] += logit[k];
+        anchors->positive_mean[a] += share(k, *anchors, a) * logit[k];
       });
       for_pairs(*anchors, 0, pairs_.queries, [&](std::size_t k, std::size_t a) {
         anchors->positive_sum[a] += std::exp(logit[k] - anchors->positive_top[a]);
@@ -234,6 +241,9 @@ class InBatchSoftmax {
       for (std::size_t k = pairs_.offset[i]; k < pairs_.offset[i + 1]; ++k) body(k, by_row ? i : pairs_.document[k]);
   }
 
+  /// How much of an anchor's target pair k has.
+  double share(std::size_t k, const SoftmaxAnchors<T>& anchors, std::size_t a) const { return pairs_.target(k) / anchors.mass[a]; }
+
   /// Values and slopes of the anchors first .. last - 1, whose positives are those of the queries begin .. end - 1.
   void settle(SoftmaxAnchors<T>& anchors, std::size_t begin, std::size_t end, std::size_t first, std::size_t last) {
     if (!anchors.used) return;
@@ -248,8 +258,9 @@ class InBatchSoftmax {
       for_pairs(anchors, begin, end, [&](std::size_t k, std::size_t a) {
         if (!anchors.valid(a) || !multiple(a)) return;
         const auto focal = focal_of(k, a, contrastive::softplus(anchors.gap(a, scale)));
-        anchors.focus[a] += focal.slope / anchors.positives[a];
-        value_ += anchors.weight[a] * kept * focal.value / anchors.positives[a];
+        const double part = share(k, anchors, a);
+        anchors.focus[a] += focal.slope * part;
+        value_ += anchors.weight[a] * kept * focal.value * part;
       });
     for (std::size_t a = first; a < last; ++a) {
       if (!anchors.valid(a)) continue;
@@ -259,7 +270,7 @@ class InBatchSoftmax {
       if (!multiple(a)) {
         const auto focal = contrastive::focal(l, contrastive::sigmoid(z), gamma, detach);
         const bool apart = !together && anchors.positives[a] > 1;
-        main = apart ? l + (anchors.positive_lse(a) - anchors.positive_logits[a] / anchors.positives[a]) : focal.value;
+        main = apart ? l + (anchors.positive_lse(a) - anchors.positive_mean[a]) : focal.value;
         anchors.focus[a] = apart ? 1 : focal.slope;
       }
       if (e > 0) {
@@ -275,11 +286,11 @@ class InBatchSoftmax {
     for_pairs(anchors, begin, end, [&](std::size_t k, std::size_t a) {
       if (!anchors.valid(a)) return;
       const double z = anchors.gap(a, scale), rest = contrastive::sigmoid(z), won = contrastive::sigmoid(-z);
-      const double r = std::exp(logit[k] - anchors.positive_lse(a)), share = 1 / anchors.positives[a];
+      const double r = std::exp(logit[k] - anchors.positive_lse(a)), part = share(k, anchors, a);
       double slope = -e / anchors.candidates[a];
-      if (multiple(a)) slope += anchors.slope[a] * r * won - kept * share * focal_of(k, a, contrastive::softplus(z)).slope;
+      if (multiple(a)) slope += anchors.slope[a] * r * won - kept * part * focal_of(k, a, contrastive::softplus(z)).slope;
       else if (together || anchors.positives[a] < 2) slope += r * (e * won - kept * anchors.focus[a] * rest);
-      else slope += (r - share) - r * rest + e * share;
+      else slope += (r - part) - r * rest + e * part;
       slope_[k] += static_cast<T>(scale * anchors.weight[a] * slope);
     });
   }
