@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <rankgrad/embedding/own_negatives.hpp>
 #include <rankgrad/embedding/relations.hpp>
 #include <rankgrad/embedding/tiles.hpp>
 
@@ -13,7 +14,9 @@ template <Real T>
 struct Batch {
   Side<T> queries, documents;
   Relations pairs;
+  OwnNegatives<T> own;
   T* bias = nullptr;    ///< [documents] in units of similarity, or null
+  double bias_unit = 1; ///< what a bias of 1 is there
   double longest = 0;   ///< no similarity is further from 0, its bias and its rounding included
 };
 
@@ -21,12 +24,14 @@ struct Batch {
 template <Real T>
 Batch<T> batch_of(const EmbeddingView<T>& view, Similarity similarity, double temperature, Workspace& workspace) {
   Batch<T> batch;
+  batch.bias_unit = temperature;
   std::uint8_t* const asks = workspace.take<std::uint8_t>(view.query_count());
   for (std::size_t i = 0; i < view.query_count(); ++i) asks[i] = has_positive(view, i);
   batch.queries = side_of<T>(view.queries, view.dimension, {asks, view.query_count()}, similarity, workspace);
   batch.documents = side_of<T>(view.documents, view.dimension, view.document_mask, similarity, workspace);
   batch.pairs = relations_of(view, batch.queries, batch.documents, workspace);
-  batch.longest = 1.001 * batch.queries.longest * batch.documents.longest;
+  batch.own = own_negatives_of(view, batch.queries, similarity, workspace);
+  batch.longest = 1.001 * batch.queries.longest * std::max(batch.documents.longest, batch.own.rows.longest);
   if (view.document_bias.empty()) return batch;
   batch.bias = workspace.take<T>(batch.documents.n);
   double highest = 0;
@@ -90,12 +95,14 @@ void put_positives(const Relations& pairs, const T* slope, const Tile<T>& tile, 
                       [&](std::size_t k) { derivative[pairs.document[k] - tile.column] = slope[k]; });
 }
 
-/// From the gradient by the rows that entered the products to that by the embeddings. Returns sum_ij s_ij dL/ds_ij.
+/// From the gradient by what entered the products, and by the bias there, to that by embeddings and bias. Returns sum_ij s_ij dL/ds_ij.
 template <Real T>
 double finish_gradients(const Batch<T>& batch, const EmbeddingGradient<T>& out, Workspace& workspace) {
   const double by_queries = out.queries.empty() ? 0 : finish_gradient(batch.queries, out.queries.data(), workspace);
   const double by_documents = out.documents.empty() ? 0 : finish_gradient(batch.documents, out.documents.data(), workspace);
-  return out.queries.empty() ? by_documents : by_queries;
+  for (T& slope : out.document_bias) slope *= static_cast<T>(batch.bias_unit);
+  const double by_own = finish_gradient(batch.own, out, workspace);
+  return out.queries.empty() && !out.documents.empty() ? by_documents + by_own : by_queries;
 }
 
 /// The batch in which documents look for queries. Those without a query's interest do not ask there, queries without a positive

@@ -38,7 +38,7 @@ class EmbeddingEvaluator {
     if (workspaces_.size() < executor.workers()) workspaces_.resize(executor.workers());
     const Team team(executor, workspaces_);
     const Workspace::TeamLoan loan(workspaces_[0], team);
-    for (const std::span<T> part : {gradient.queries, gradient.documents})
+    for (const std::span<T> part : {gradient.queries, gradient.documents, gradient.own_negatives, gradient.document_bias})
       for_each_stretch(part.size(), workspaces_[0],
                        [&](std::size_t begin, std::size_t end) { simd::clear(part.data() + begin, end - begin); });
     return loss.evaluate(view, gradient, workspaces_[0]);

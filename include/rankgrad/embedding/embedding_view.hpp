@@ -32,6 +32,8 @@ enum class Similarity { dot, cosine };
 ///   document_bias     [M]  added to the logits of a document: -log Q(document) corrects for sampling, a class has its own. Where a
 ///                     loss has no logits, to its similarities
 ///   weights           [B]  of the queries, >= 0; empty means 1 for all
+///   own_negatives     [N dimension], row-major: documents that one query alone sees, no candidates of the others and no positives;
+///   own_offsets       [B + 1]    those of query i are own_offsets[i] .. own_offsets[i + 1]. No bias. Both empty: none
 ///   query_mask, document_mask   1 = present, 0 = absent: as good as deleted, pairs of absent positives with them
 ///
 /// The matrix of similarities [B M] is never in memory.
@@ -51,9 +53,12 @@ struct EmbeddingView {
   std::span<const std::uint8_t> query_mask{};
   std::span<const std::uint8_t> document_mask{};
   std::span<const T> targets{};
+  std::span<const T> own_negatives{};
+  std::span<const std::uint32_t> own_offsets{};
 
   constexpr std::size_t query_count() const noexcept { return dimension ? queries.size() / dimension : 0; }
   constexpr std::size_t document_count() const noexcept { return dimension ? documents.size() / dimension : 0; }
+  constexpr std::size_t own_count() const noexcept { return dimension ? own_negatives.size() / dimension : 0; }
   constexpr bool has_query(std::size_t i) const noexcept { return query_mask.empty() || query_mask[i]; }
   constexpr bool has_document(std::size_t j) const noexcept { return document_mask.empty() || document_mask[j]; }
   constexpr std::size_t first_positive(std::size_t i) const noexcept { return positive_offsets.empty() ? i : positive_offsets[i]; }
@@ -73,11 +78,15 @@ template <Real T>
 struct EmbeddingGradient {
   std::span<T> queries{};         ///< [B dimension]
   std::span<T> documents{};       ///< [M dimension]
+  std::span<T> own_negatives{};   ///< [N dimension]
+  std::span<T> document_bias{};   ///< [M]: sum_i dL/dx_ij, whether the view has a bias or not
 
-  constexpr bool wanted() const noexcept { return !queries.empty() || !documents.empty(); }
+  constexpr bool wanted() const noexcept {
+    return !queries.empty() || !documents.empty() || !own_negatives.empty() || !document_bias.empty();
+  }
 };
 
-/// The value of a batch, and what costs nothing beside the gradient (0 without one).
+/// The value of a batch, and what costs nothing beside the gradient by queries or by documents (0 without them).
 template <Real T>
 struct EmbeddingValue {
   T value{};
@@ -101,6 +110,18 @@ Status check_sides(std::size_t dimension, std::span<const T> queries, std::span<
   return {};
 }
 
+/// Whole rows, and whose they are.
+template <Real T>
+Status check_own_negatives(const EmbeddingView<T>& view) {
+  if (view.own_offsets.empty())
+    return view.own_negatives.empty() ? Status{} : Status::error("rankgrad: own_negatives without own_offsets");
+  if (view.own_negatives.size() % view.dimension != 0)
+    return Status::error("rankgrad: own_negatives has %zu numbers, which is not a multiple of the dimension %zu",
+                         view.own_negatives.size(), view.dimension);
+  if (Status s = check_length("own_offsets", view.own_offsets.size(), view.query_count() + 1); !s) return s;
+  return check_offsets("own_offsets", view.own_offsets, view.own_count(), "own negatives");
+}
+
 /// The targets of pairs that are there.
 template <Real T>
 Status check_targets(const EmbeddingView<T>& view) {
@@ -116,7 +137,19 @@ Status check_targets(const EmbeddingView<T>& view) {
   return {};
 }
 
-/// What a loss has no use for is refused, not ignored. A loss says with `static constexpr bool takes_targets` that it has one.
+/// A gradient has the size of what it is by.
+template <class View, Real T>
+Status check_places(const View& view, const EmbeddingGradient<T>& gradient) {
+  if (Status s = check_optional_length("the queries' gradient", gradient.queries.size(), view.queries.size()); !s) return s;
+  if (Status s = check_optional_length("the documents' gradient", gradient.documents.size(), view.documents.size()); !s) return s;
+  if (Status s = check_optional_length("the document bias' gradient", gradient.document_bias.size(), view.document_count()); !s) return s;
+  std::size_t own = 0;
+  if constexpr (requires { view.own_negatives; }) own = view.own_negatives.size();
+  return check_optional_length("the own negatives' gradient", gradient.own_negatives.size(), own);
+}
+
+/// What a loss has no use for is refused, not ignored. A loss says with `static constexpr bool takes_targets = true`, or
+/// `takes_own_negatives`, that it has one.
 template <class L, class View>
 Status check_use(const L& loss, const View& view) {
   const auto refuse = [](const char* what) {
@@ -127,6 +160,8 @@ Status check_use(const L& loss, const View& view) {
   };
   if constexpr (requires { view.targets; })
     if (!view.targets.empty() && !requires { requires L::takes_targets; }) return refuse("targets");
+  if constexpr (requires { view.own_offsets; })
+    if (!view.own_offsets.empty() && !requires { requires L::takes_own_negatives; }) return refuse("own negatives");
   static_cast<void>(refuse);
   return validate_input(loss, view);
 }
@@ -137,6 +172,7 @@ template <Real T>
 Status validate(const EmbeddingView<T>& view) {
   const std::size_t queries = view.query_count(), documents = view.document_count();
   if (Status s = detail::check_sides(view.dimension, view.queries, view.documents); !s) return s;
+  if (Status s = detail::check_own_negatives(view); !s) return s;
   if (Status s = detail::check_optional_length("weights", view.weights.size(), queries); !s) return s;
   if (Status s = detail::check_optional_length("query_mask", view.query_mask.size(), queries); !s) return s;
   if (Status s = detail::check_optional_length("document_mask", view.document_mask.size(), documents); !s) return s;
@@ -173,8 +209,7 @@ void check_at_the_door(const L& loss, const View& view, const EmbeddingGradient<
 #if RANKGRAD_CONTRACTS > 0
   require(loss.check());
   require(detail::check_use(loss, view));
-  require(detail::check_optional_length("the queries' gradient", gradient.queries.size(), view.queries.size()));
-  require(detail::check_optional_length("the documents' gradient", gradient.documents.size(), view.documents.size()));
+  require(detail::check_places(view, gradient));
 #if RANKGRAD_CONTRACTS > 1
   require(validate(view));
 #endif

@@ -16,7 +16,7 @@ void open_anchors(const EmbeddingView<T>& view, const Batch<T>& batch, bool by_t
   for (std::size_t i = 0; i < rows.n; ++i) {
     rows.positives[i] = static_cast<double>(batch.pairs.positives(i));
     for (std::size_t k = batch.pairs.offset[i]; k < batch.pairs.offset[i + 1]; ++k) rows.mass[i] += batch.pairs.target(k);
-    rows.candidates[i] = static_cast<double>(all_documents);
+    rows.candidates[i] = static_cast<double>(all_documents + batch.own.count(i));
     rows.weight[i] = static_cast<double>(view.weight(batch.queries.number[i])) * (by_targets ? rows.mass[i] : 1);
   }
   for (std::size_t j = 0; j < columns.n && columns.used; ++j) columns.candidates[j] = static_cast<double>(all_queries);

@@ -14,13 +14,14 @@ namespace rankgrad::inline RANKGRAD_ABI {
 /// Every query finds its documents among all documents of the batch, and every document its queries, by softmaxes.
 ///
 ///   x_ij  = s_ij / tau + bias_j,   s_ij = q_i . k_j, or their cosine       P_i: positives of query i, C_i: all documents but
-///                                                                          those that are left out, K_i of them
+///                                                                          those that are left out, and the
+///                                                                          query's own negatives, K_i in all
 ///   L     = f ( (1/W) sum_i w_i CE_i + (1/W) sum_j b_j CE^T_j )            f = 1/2 for average_directions with both, else 1
 ///   CE_i  = (1 - e) M_i + (e / K_i) sum_{j in C_i} l_ij                    l_ij = -log p_ij,  p_i. = softmax over C_i of x_i.
 ///   M_i   = sum_{j in P_i} a_ij (1 - p_ij)^gamma l_ij                      (Positives::mean)  a_ij = t_ij / sum_{k in P_i} t_ik,
 ///                                                                          t: targets; without them, 1 / |P_i|
 ///         = (1 - p_i+)^gamma l_i+,  p_i+ = sum_{j in P_i} p_ij             (Positives::together)
-///   CE^T_j  the same along column j, with shares t_ij / sum_i t_ij; b_j = sum over its queries of w_i a_ij
+///   CE^T_j  the same along column j, without own negatives, with shares t_ij / sum_i t_ij; b_j = sum over its queries of w_i a_ij
 ///   W       sum of the weights of what counts, w_i or, for weigh_by_targets, w_i sum_{k in P_i} t_ik
 ///   dL/ds_ij = (f / (tau W)) [ w_i (B_i p_ij - y_ij) + b_j (the same along the column) ]       contrastive/info_nce.hpp: B, t for y
 ///   dL/dq_i  = sum_j dL/ds_ij k_j,   dL/dk_j = sum_i dL/ds_ij q_i          cosines: of directions, and on by (g - (g . u) u) / |x|
@@ -56,7 +57,7 @@ struct InBatchInfoNce {
   Normalize normalize = Normalize::mean;
   bool weigh_by_targets = false;
   embedding::TileSizes tiles{};
-  static constexpr bool takes_targets = true;
+  static constexpr bool takes_targets = true, takes_own_negatives = true;
 
   Status check() const {
     if (Status status = check_parameter("InBatchInfoNce.temperature", temperature, 0); !status) return status;
@@ -66,8 +67,11 @@ struct InBatchInfoNce {
   }
   template <Real T>
   Status check_input(const EmbeddingView<T>& view) const {
-    if (positives == Positives::mean || view.targets.empty()) return {};
-    return Status::error("rankgrad: InBatchInfoNce.positives is together, which has no use for targets");
+    if (positives == Positives::together && !view.targets.empty())
+      return Status::error("rankgrad: InBatchInfoNce.positives is together, which has no use for targets");
+    if (direction == Direction::columns && !view.own_offsets.empty())
+      return Status::error("rankgrad: InBatchInfoNce.direction is columns, which have no use for own negatives");
+    return {};
   }
 
   template <Real T>
@@ -117,8 +121,12 @@ struct InBatchInfoNce {
                                             workspace);
     find_similarities(batch, softmax.logit, workspace);
     for (std::size_t k = 0; k < batch.pairs.pairs(); ++k) softmax.logit[k] /= temperature;
-    softmax.open();
+    softmax.open(batch.own);
     matrix.run(softmax, out);
+    if (out.wanted()) {
+      softmax.derive(batch.own);
+      add_gradients(batch.queries, batch.own, out, workspace);
+    }
     return {static_cast<T>(softmax.value()), finish_gradients(batch, out, workspace), true};
   }
 };

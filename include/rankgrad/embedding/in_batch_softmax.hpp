@@ -91,8 +91,8 @@ class InBatchSoftmax {
 
   double* logit;   ///< [pairs] of the positives, set by the caller before anything else
 
-  /// What the anchors know of their positives.
-  void open() {
+  /// What the anchors know of their positives, and rows of the negatives that they alone see.
+  void open(const OwnNegatives<T>& own) {
     for (SoftmaxAnchors<T>* anchors : {&rows_, &columns_}) {
       if (!anchors->used) continue;
       for_pairs(*anchors, 0, pairs_.queries, [&](std::size_t k, std::size_t a) {
@@ -102,6 +102,17 @@ class InBatchSoftmax {
       });
       for_pairs(*anchors, 0, pairs_.queries, [&](std::size_t k, std::size_t a) {
         anchors->positive_sum[a] += std::exp(logit[k] - anchors->positive_top[a]);
+      });
+    }
+    for (std::size_t i = 0; i < rows_.n && rows_.used; ++i) {
+      if (own.count(i) == 0) continue;
+      T top = rows_.top[i];
+      own.for_each(i, [&](std::size_t k) { top = std::max(top, own.similarity[k]); });
+      raise(i, Bounded ? shift_ : top);
+      own.for_each(i, [&](std::size_t k) {
+        const double s = static_cast<double>(own.similarity[k]);
+        rows_.sum[i] += std::exp(settings_.scale * (s - static_cast<double>(rows_.top[i])));
+        rows_.similarities[i] += s;
       });
     }
   }
@@ -148,14 +159,13 @@ class InBatchSoftmax {
     for (std::size_t r = 0; r < n && rows_.used; ++r) {
       const std::size_t i = row[r];
       const T *const tops = tops_ + r * chunks_, *const sums = sums_ + r * chunks_;
-      const T before = rows_.top[i], top = std::max(before, *std::max_element(tops, tops + chunks_));
-      double sum = rows_.sum[i];   // of the documents that were here before
-      if (sum > 0) sum *= std::exp(settings_.scale * (static_cast<double>(before) - static_cast<double>(top)));
+      raise(i, *std::max_element(tops, tops + chunks_));
+      const T top = rows_.top[i];
+      double sum = rows_.sum[i];   // of what was here before
       for (std::size_t c = 0; c < chunks_; ++c) {
         sum += static_cast<double>(sums[c]) * std::exp(settings_.scale * (static_cast<double>(tops[c]) - static_cast<double>(top)));
         if (similarities_) rows_.similarities[i] += static_cast<double>(similarities_[r * chunks_ + c]);
       }
-      rows_.top[i] = top;
       rows_.sum[i] = sum;
     }
     if constexpr (How == Passes::rows) {
@@ -198,11 +208,30 @@ class InBatchSoftmax {
     }
   }
 
+  /// dL/ds of the negatives that one row alone sees, when all is settled.
+  void derive(const OwnNegatives<T>& own) const {
+    for (std::size_t i = 0; i < rows_.n; ++i) {
+      if (own.count(i) == 0 || !rows_.valid(i)) continue;
+      const double factor = settings_.scale * rows_.weight[i], even = settings_.smoothing / rows_.candidates[i];
+      const double lse = rows_.positive_lse(i) + contrastive::softplus(rows_.gap(i, settings_.scale));
+      own.for_each(i, [&](std::size_t k) {
+        const double p = std::exp(settings_.scale * static_cast<double>(own.similarity[k]) - lse);
+        own.slope[k] = static_cast<T>(factor * (rows_.slope[i] * p - even));
+      });
+    }
+  }
+
   double value() const { return value_; }
   /// dL/ds of the positives.
   const T* slopes() const { return slope_; }
 
  private:
+  /// The sum of a row is from here on relative to `top`, if that is higher than what it was relative to.
+  void raise(std::size_t i, T top) {
+    const T before = std::exchange(rows_.top[i], std::max(rows_.top[i], top));
+    const double below = static_cast<double>(before) - static_cast<double>(rows_.top[i]);
+    if (rows_.sum[i] > 0) rows_.sum[i] *= std::exp(settings_.scale * below);
+  }
   void see_columns(const Tile<T>& tile) const {
     using namespace simd;
     for (std::size_t j = 0; j < tile.columns; j += lanes<T>) {

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: MIT
 //
 //   S = Q K^T        tile after tile: `rows` queries by `columns` documents in scratch
-//   dQ += D K, dK += D^T Q      where the objective has turned a tile of S into D = dL/dS
+//   dQ += D K, dK += D^T Q      where the objective has turned a tile of S into D = dL/dS; and D^T 1, by what is added to columns
 //
 // What an objective needs before it can tell D decides how the tiles are walked through (Passes). All products share one kernel
 // (simd/product.hpp). Documents are packed once, in both orders; queries block by block. Everything that is shared among workers
@@ -109,6 +109,7 @@ class Tiles {
     const std::size_t wide = Objective::passes == Passes::rows && (gradient_ || adds_up) ? all : group;
     T* const entries = workspace_.take<T>(wide * rows_ * stride(), T(0));
     T* const parts = gradient_ ? workspace_.take<T>(group * rows_ * padded()) : nullptr;
+    double* const columns = out.document_bias.empty() ? nullptr : workspace_.take<double>(documents_.n, 0.0);
     /// The queries first, first + 1, .. take the rows from `at` on.
     const auto take_rows = [&](std::size_t first, std::size_t n, std::size_t at) {
       for (std::size_t i = 0; i < n; ++i) row_[at + i] = static_cast<std::uint32_t>(first + i);
@@ -142,6 +143,7 @@ class Tiles {
     const auto nothing = [](std::size_t) {};
     const auto add_gradients = [&](const Tile<T>& tile, std::size_t slot) {
       add_documents(tile, to_documents);
+      if (columns) add_columns(tile, columns);
       if (to_queries) multiply_back(tile, parts + slot * rows_ * padded());
     };
 
@@ -191,6 +193,7 @@ class Tiles {
           }, [&](std::size_t tiles) { if (gradient_) add_queries(n, parts, tiles, to_queries); });
         });
     }
+    for (std::size_t j = 0; columns && j < documents_.n; ++j) out.document_bias[documents_.number[j]] += static_cast<T>(columns[j]);
   }
 
  private:
@@ -263,6 +266,20 @@ class Tiles {
       T* const at = to[r] + c * lanes<T>;
       store_up_to(at, left, load_up_to(at, left, T(0)) + v);
     });
+  }
+
+  /// The sums of the columns of D: a few rows in T, which begin where the tile does.
+  static void add_columns(const Tile<T>& tile, double* sums) {
+    using namespace simd;
+    constexpr std::size_t few = 32;
+    for (std::size_t begin = 0; begin < tile.rows; begin += few)
+      for (std::size_t j = 0; j < tile.columns; j += lanes<T>) {
+        Pack<T> sum(T(0));
+        for (std::size_t r = begin; r < std::min(tile.rows, begin + few); ++r) sum = sum + load(tile[r] + j);
+        alignas(64) T each[lanes<T>];
+        store(each, sum);
+        for (std::size_t l = 0; l < std::min(lanes<T>, tile.columns - j); ++l) sums[tile.column + j + l] += static_cast<double>(each[l]);
+      }
   }
 
   /// part = D K for the queries of a tile: [rows][padded()].

@@ -36,6 +36,7 @@ struct EmbeddingOracle<rg::InBatchInfoNce> {
             {{.focal_gamma = -1}, "InBatchInfoNce.focal_gamma is -1; it must be finite and at least 0"}};
   }
 
+  static bool takes_own_negatives(const L& loss) { return loss.direction != rg::Direction::columns; }
   static bool takes_targets(const L& loss) { return loss.positives == rg::Positives::mean; }
 
   /// One row, or one column: the logits of what takes part.
@@ -102,6 +103,7 @@ struct EmbeddingOracle<rg::InBatchInfoNce> {
         rows[i].add(x, m.target[m.at(i, j)], m.at(i, j));
         columns[j].add(x, m.target[m.at(i, j)], m.at(i, j));
       }
+    for (std::size_t i = 0; i < m.rows; ++i) m.for_own(i, [&](std::size_t place) { rows[i].add(m.similarity[place] * scale, 0, place); });
     for (std::size_t i = 0; i < m.rows; ++i) {
       const long double mass = rows[i].mass();
       rows[i].weight = m.weights[i] * (loss.weigh_by_targets ? mass : 1);
