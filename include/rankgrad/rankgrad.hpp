@@ -103,6 +103,7 @@
 #include <rankgrad/embedding/candidate_lists.hpp>
 #include <rankgrad/embedding/embedding_evaluator.hpp>
 #include <rankgrad/embedding/gradient_cache.hpp>
+#include <rankgrad/embedding/in_batch_arcface.hpp>
 #include <rankgrad/embedding/in_batch_info_nce.hpp>
 #include <rankgrad/embedding/in_batch_mann_whitney.hpp>
 #include <rankgrad/embedding/in_batch_multi_similarity.hpp>

@@ -57,17 +57,22 @@ double* weights_of(const EmbeddingView<T>& view, const Batch<T>& batch, Normaliz
   return weight;
 }
 
+/// body(number of the pair, query, document) for all positives, by any worker.
+template <Real T, class Body>
+void for_each_positive(const Batch<T>& batch, Workspace& workspace, const Body& body) {
+  for_each_stretch(batch.queries.n, workspace, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i)
+      batch.pairs.for_positives(i, 0, batch.documents.n, [&](std::size_t k) { body(k, i, std::size_t{batch.pairs.document[k]}); });
+  });
+}
+
 /// s_ij + bias_j of all positives.
 template <Real T>
 void find_similarities(const Batch<T>& batch, double* to, Workspace& workspace) {
   const Side<T>&queries = batch.queries, &documents = batch.documents;
-  for_each_stretch(queries.n, workspace, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i)
-      batch.pairs.for_positives(i, 0, documents.n, [&](std::size_t k) {
-        const std::size_t j = batch.pairs.document[k];
-        const double s = dot(queries.row(i), queries.factor(i), documents.row(j), documents.factor(j), queries.dimension);
-        to[k] = s + (batch.bias ? static_cast<double>(batch.bias[j]) : 0);
-      });
+  for_each_positive(batch, workspace, [&](std::size_t k, std::size_t i, std::size_t j) {
+    const double s = dot(queries.row(i), queries.factor(i), documents.row(j), documents.factor(j), queries.dimension);
+    to[k] = s + (batch.bias ? static_cast<double>(batch.bias[j]) : 0);
   });
 }
 

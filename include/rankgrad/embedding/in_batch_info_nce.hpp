@@ -74,8 +74,10 @@ struct InBatchInfoNce {
     return {};
   }
 
-  template <Real T>
-  EmbeddingValue<T> evaluate(const EmbeddingView<T>& view, const EmbeddingGradient<T>& out, Workspace& workspace) const {
+  /// margin(c): what stands in the softmax for the cosine c of a positive (`t`), and its slope; null: the similarity itself.
+  template <Real T, class Margin = std::nullptr_t>
+  EmbeddingValue<T> evaluate(const EmbeddingView<T>& view, const EmbeddingGradient<T>& out, Workspace& workspace,
+                             const Margin& margin = {}) const {
     using namespace embedding;
     const auto frame = workspace.frame();
     const Batch<T> batch = batch_of(view, similarity, temperature, workspace);
@@ -90,7 +92,7 @@ struct InBatchInfoNce {
 
     const double bound = batch.longest / temperature;
     const auto go = [&](auto how, auto bounded) {
-      return run<decltype(how)::value, decltype(bounded)::value>(batch, out, rows, columns, bound, workspace);
+      return run<decltype(how)::value, decltype(bounded)::value>(batch, out, rows, columns, bound, margin, workspace);
     };
     using std::bool_constant;
     constexpr std::integral_constant<Passes, Passes::rows> by_rows;
@@ -112,22 +114,50 @@ struct InBatchInfoNce {
   }
 
  private:
-  template <embedding::Passes How, bool Bounded, Real T>
+  template <embedding::Passes How, bool Bounded, Real T, class Margin>
   EmbeddingValue<T> run(const embedding::Batch<T>& batch, const EmbeddingGradient<T>& out, embedding::SoftmaxAnchors<T>& rows,
-                        embedding::SoftmaxAnchors<T>& columns, double bound, Workspace& workspace) const {
+                        embedding::SoftmaxAnchors<T>& columns, double bound, const Margin& margin, Workspace& workspace) const {
     using namespace embedding;
+    constexpr bool moves = !std::is_same_v<Margin, std::nullptr_t>;
     Tiles<T> matrix(batch.queries, batch.documents, tiles, out.wanted(), workspace);
     InBatchSoftmax<T, How, Bounded> softmax(settings(), batch.pairs, rows, columns, batch.bias, bound, matrix.block(), matrix.chunks(),
                                             workspace);
-    find_similarities(batch, softmax.logit, workspace);
-    for (std::size_t k = 0; k < batch.pairs.pairs(); ++k) softmax.logit[k] /= temperature;
+    const std::size_t pairs = batch.pairs.pairs();
+    double* const pull = workspace.take<double>(moves ? pairs : 0);     // dt/ds
+    double* const beyond = workspace.take<double>(moves ? pairs : 0);   // t - s dt/ds
+    if constexpr (moves) {
+      softmax.apart = workspace.take<double>(pairs, 0.0);
+      const Side<T>&queries = batch.queries, &documents = batch.documents;
+      for_each_positive(batch, workspace, [&](std::size_t k, std::size_t i, std::size_t j) {
+        const double s = cosine(queries.row(i), queries.factor(i), documents.row(j), documents.factor(j), queries.dimension);
+        const auto moved = margin(s);
+        pull[k] = moved.slope;
+        beyond[k] = moved.t - s * moved.slope;
+        softmax.logit[k] = moved.t + (batch.bias ? static_cast<double>(batch.bias[j]) : 0);
+      });
+    } else {
+      find_similarities(batch, softmax.logit, workspace);
+    }
+    for (std::size_t k = 0; k < pairs; ++k) softmax.logit[k] /= temperature;
     softmax.open(batch.own);
     matrix.run(softmax, out);
-    if (out.wanted()) {
-      softmax.derive(batch.own);
-      add_gradients(batch.queries, batch.own, out, workspace);
+    if (!out.wanted()) return {static_cast<T>(softmax.value()), 0, true};
+    softmax.derive(batch.own);
+    add_gradients(batch.queries, batch.own, out, workspace);
+    double along = 0;
+    if constexpr (moves) {
+      T* const slope = workspace.take<T>(pairs);
+      for (std::size_t k = 0; k < pairs; ++k) {
+        slope[k] = static_cast<T>(softmax.apart[k] * pull[k]);
+        along += softmax.apart[k] * beyond[k];
+        if (!out.document_bias.empty())
+          out.document_bias[batch.documents.number[batch.pairs.document[k]]] += static_cast<T>(softmax.apart[k]);
+      }
+      add_gradients(batch.queries, batch.documents, batch.pairs.offset, batch.pairs.document, slope, {out.queries, out.documents}, workspace);
     }
-    return {static_cast<T>(softmax.value()), finish_gradients(batch, out, workspace), true};
+    const double by_similarities = finish_gradients(batch, out, workspace);
+    const bool known = !out.queries.empty() || !out.documents.empty();
+    return {static_cast<T>(softmax.value()), known ? by_similarities + along : 0, true};
   }
 };
 

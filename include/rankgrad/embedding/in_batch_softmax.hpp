@@ -90,6 +90,7 @@ class InBatchSoftmax {
   static constexpr double largest_bound = sizeof(T) == 4 ? 60 : 450;
 
   double* logit;   ///< [pairs] of the positives, set by the caller before anything else
+  double* apart = nullptr;   ///< [pairs] zeros: takes the derivatives by positives, and the tiles have none
 
   /// What the anchors know of their positives, and rows of the negatives that they alone see.
   void open(const OwnNegatives<T>& own) {
@@ -320,7 +321,9 @@ class InBatchSoftmax {
       if (multiple(a)) slope += anchors.slope[a] * r * won - kept * part * focal_of(k, a, contrastive::softplus(z)).slope;
       else if (together || anchors.positives[a] < 2) slope += r * (e * won - kept * anchors.focus[a] * rest);
       else slope += (r - part) - r * rest + e * part;
-      slope_[k] += static_cast<T>(scale * anchors.weight[a] * slope);
+      slope *= scale * anchors.weight[a];
+      if (apart) apart[k] += slope;
+      else slope_[k] += static_cast<T>(slope);
     });
   }
 
