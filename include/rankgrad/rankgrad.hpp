@@ -101,6 +101,7 @@
 // From embeddings, all queries against all documents of a batch, the matrix of similarities never in memory; or each against
 // candidates of its own.
 #include <rankgrad/embedding/candidate_lists.hpp>
+#include <rankgrad/embedding/class_positives.hpp>
 #include <rankgrad/embedding/embedding_evaluator.hpp>
 #include <rankgrad/embedding/gradient_cache.hpp>
 #include <rankgrad/embedding/in_batch_arcface.hpp>
