@@ -101,8 +101,8 @@ class RingSoftmax {
     Tiles tiles(own_.queries, documents, loss_.tiles, false, workspace_);
     Softmax<Bounded> softmax(loss_.settings(), own_.pairs, rows_, home_.columns, home_.bias, bound_, tiles.block(), tiles.chunks(),
                              workspace_);
-    embedding::find_similarities(own_, softmax.logit, workspace_);
-    for (std::size_t k = 0; k < own_.pairs.pairs(); ++k) softmax.logit[k] /= loss_.temperature;
+    embedding::find_similarities(own_, softmax.positives.logit, workspace_);
+    for (std::size_t k = 0; k < own_.pairs.pairs(); ++k) softmax.positives.logit[k] /= loss_.temperature;
     softmax.open(own_.own);
     see(tiles, softmax);
 
@@ -112,7 +112,7 @@ class RingSoftmax {
     loss_.scale_weights(rows_, weights[0]);
     loss_.scale_weights(home_.columns, weights[1]);
     softmax.close();
-    double result[] = {softmax.value(), 0};
+    double result[] = {softmax.positives.value(), 0};
     const bool all_want = plan_.query_gradient || plan_.document_gradient || plan_.bias_gradient;
     if (all_want || out.wanted()) {
       softmax.derive(own_.own);

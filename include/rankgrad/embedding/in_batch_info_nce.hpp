@@ -4,7 +4,7 @@
 // Read first: embedding/embedding_view.hpp. How it is computed: embedding/tiles.hpp, embedding/in_batch_softmax.hpp.
 #pragma once
 
-#include <rankgrad/embedding/in_batch_anchors.hpp>
+#include <rankgrad/embedding/in_batch_softmax.hpp>
 #include <rankgrad/triplet/similarity_view.hpp>
 
 #include <string_view>
@@ -126,38 +126,38 @@ struct InBatchInfoNce {
     double* const pull = workspace.take<double>(moves ? pairs : 0);     // dt/ds
     double* const beyond = workspace.take<double>(moves ? pairs : 0);   // t - s dt/ds
     if constexpr (moves) {
-      softmax.apart = workspace.take<double>(pairs, 0.0);
+      softmax.positives.apart = workspace.take<double>(pairs, 0.0);
       const Side<T>&queries = batch.queries, &documents = batch.documents;
       for_each_positive(batch, workspace, [&](std::size_t k, std::size_t i, std::size_t j) {
         const double s = cosine(queries.row(i), queries.factor(i), documents.row(j), documents.factor(j), queries.dimension);
         const auto moved = margin(s);
         pull[k] = moved.slope;
         beyond[k] = moved.t - s * moved.slope;
-        softmax.logit[k] = moved.t + (batch.bias ? static_cast<double>(batch.bias[j]) : 0);
+        softmax.positives.logit[k] = moved.t + (batch.bias ? static_cast<double>(batch.bias[j]) : 0);
       });
     } else {
-      find_similarities(batch, softmax.logit, workspace);
+      find_similarities(batch, softmax.positives.logit, workspace);
     }
-    for (std::size_t k = 0; k < pairs; ++k) softmax.logit[k] /= temperature;
+    for (std::size_t k = 0; k < pairs; ++k) softmax.positives.logit[k] /= temperature;
     softmax.open(batch.own);
     matrix.run(softmax, out);
-    if (!out.wanted()) return {static_cast<T>(softmax.value()), 0, true};
+    if (!out.wanted()) return {static_cast<T>(softmax.positives.value()), 0, true};
     softmax.derive(batch.own);
     add_gradients(batch.queries, batch.own, out, workspace);
     double along = 0;
     if constexpr (moves) {
       T* const slope = workspace.take<T>(pairs);
       for (std::size_t k = 0; k < pairs; ++k) {
-        slope[k] = static_cast<T>(softmax.apart[k] * pull[k]);
-        along += softmax.apart[k] * beyond[k];
+        slope[k] = static_cast<T>(softmax.positives.apart[k] * pull[k]);
+        along += softmax.positives.apart[k] * beyond[k];
         if (!out.document_bias.empty())
-          out.document_bias[batch.documents.number[batch.pairs.document[k]]] += static_cast<T>(softmax.apart[k]);
+          out.document_bias[batch.documents.number[batch.pairs.document[k]]] += static_cast<T>(softmax.positives.apart[k]);
       }
       add_gradients(batch.queries, batch.documents, batch.pairs.offset, batch.pairs.document, slope, {out.queries, out.documents}, workspace);
     }
     const double by_similarities = finish_gradients(batch, out, workspace);
     const bool known = !out.queries.empty() || !out.documents.empty();
-    return {static_cast<T>(softmax.value()), known ? by_similarities + along : 0, true};
+    return {static_cast<T>(softmax.positives.value()), known ? by_similarities + along : 0, true};
   }
 };
 
