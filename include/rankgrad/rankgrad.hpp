@@ -101,8 +101,10 @@
 // From embeddings, all queries against all documents of a batch, the matrix of similarities never in memory; or each against
 // candidates of its own.
 #include <rankgrad/embedding/candidate_lists.hpp>
+#include <rankgrad/embedding/class_positives.hpp>
 #include <rankgrad/embedding/embedding_evaluator.hpp>
 #include <rankgrad/embedding/gradient_cache.hpp>
+#include <rankgrad/embedding/in_batch_arcface.hpp>
 #include <rankgrad/embedding/in_batch_info_nce.hpp>
 #include <rankgrad/embedding/in_batch_mann_whitney.hpp>
 #include <rankgrad/embedding/in_batch_multi_similarity.hpp>

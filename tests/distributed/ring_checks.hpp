@@ -23,13 +23,16 @@ struct Parts {
   std::vector<std::int64_t> query_ids, document_ids;
   std::vector<std::uint8_t> query_mask, document_mask;
   std::vector<std::vector<std::uint32_t>> positives;   // of each query, local numbers
+  std::vector<std::vector<T>> targets;                 // theirs, or of no query
+  std::vector<T> own_negatives;
+  std::vector<std::uint32_t> own_begin;                // [queries + 1], or empty
 };
 
 struct RingCase {
   const char* name = "";
   rankgrad::InBatchInfoNce loss{};
   double size = 0.5;   // of the entries: with 3 the logits of floats are not bounded, with 12 those of doubles
-  bool bias = false, ids = false, masks = false, weights = false, several = true;
+  bool bias = false, ids = false, masks = false, weights = false, several = true, targets = false, own = false;
 };
 
 inline std::vector<RingCase> ring_cases() {
@@ -53,6 +56,13 @@ inline std::vector<RingCase> ring_cases() {
     add("smooth", {.temperature = 0.4, .smoothing = 0.2, .average_directions = false}, all);
     add("smooth, long", {.temperature = 0.7, .smoothing = 0.2}, long_ones);
     add("focal", {.temperature = 0.4, .focal_gamma = 1.5, .detach_focal = false}, all);
+    add("soft", {.temperature = 0.4, .smoothing = 0.1, .weigh_by_targets = true},
+        {.ids = true, .masks = true, .weights = true, .targets = true});
+    add("soft, focal, long", {.temperature = 0.7, .focal_gamma = 1.5}, {.size = 3, .bias = true, .targets = true});
+    if (way != Direction::columns) {
+      add("own negatives", {.temperature = 0.4, .smoothing = 0.1}, {.ids = true, .masks = true, .weights = true, .own = true});
+      add("own negatives, long", {.temperature = 0.7}, {.size = 3, .bias = true, .targets = true, .own = true});
+    }
     add("focal, together, a sum",
         {.temperature = 0.4, .positives = Positives::together, .focal_gamma = 0.5, .normalize = Normalize::sum}, {.masks = true});
   }
@@ -94,6 +104,13 @@ Parts<T> parts_of(const RingCase& settings, const RingSizes& sizes) {
   parts.queries.resize(n * parts.dimension), parts.documents.resize(m * parts.dimension);
   for (auto* all : {&parts.queries, &parts.documents})
     for (T& x : *all) x = entry(settings.size);
+  for (std::size_t i = 0; i < n && settings.targets; ++i) {
+    auto& own = parts.targets.emplace_back();
+    while (own.size() < parts.positives[i].size()) own.push_back(static_cast<T>(whole(4)) / 2);
+  }
+  if (settings.own) parts.own_begin = {0};
+  for (std::size_t i = 0; i < n && settings.own; ++i) parts.own_begin.push_back(parts.own_begin.back() + static_cast<std::uint32_t>(whole(4)));
+  for (std::size_t e = 0; settings.own && e < parts.own_begin.back() * parts.dimension; ++e) parts.own_negatives.push_back(entry(1.3 * settings.size));
   for (std::size_t i = 0; i < n && settings.weights; ++i) parts.weights.push_back(static_cast<T>(whole(4)));
   for (std::size_t j = 0; j < m && settings.bias; ++j) parts.bias.push_back(entry(2));
   for (std::size_t i = 0; i < n && settings.ids; ++i) parts.query_ids.push_back(static_cast<std::int64_t>(whole(20)));
@@ -111,7 +128,8 @@ std::span<const X> part(const std::vector<X>& all, std::size_t begin, std::size_
 /// The part of the ranks first .. last - 1 as a batch. positives: their numbers there.
 template <class T>
 struct PartView {
-  std::vector<std::uint32_t> offsets{0}, positives;
+  std::vector<std::uint32_t> offsets{0}, positives, own_offsets;
+  std::vector<T> targets;
   rankgrad::EmbeddingView<T> view;
 
   PartView(const Parts<T>& all, std::size_t first, std::size_t last, bool several) {
@@ -125,7 +143,14 @@ struct PartView {
       for (std::size_t i = all.query_begin[r]; i < all.query_begin[r + 1]; ++i) {
         for (const std::uint32_t j : all.positives[i]) positives.push_back(static_cast<std::uint32_t>(all.document_begin[r] - k) + j);
         offsets.push_back(static_cast<std::uint32_t>(positives.size()));
+        if (!all.targets.empty()) targets.insert(targets.end(), all.targets[i].begin(), all.targets[i].end());
       }
+    view.targets = targets;
+    if (!all.own_begin.empty()) {
+      for (std::size_t i = q; i <= q_end; ++i) own_offsets.push_back(all.own_begin[i] - all.own_begin[q]);
+      view.own_offsets = own_offsets;
+      view.own_negatives = part(all.own_negatives, all.own_begin[q] * d, all.own_begin[q_end] * d);
+    }
     if (several || last - first > 1) view.positive_offsets = offsets, view.positives = positives;
   }
 };
@@ -134,8 +159,11 @@ struct PartView {
 template <class T>
 Parts<double> in_double(const Parts<T>& parts) {
   const auto wide = [](const std::vector<T>& x) { return std::vector<double>(x.begin(), x.end()); };
-  return {parts.dimension, parts.query_begin, parts.document_begin, wide(parts.queries), wide(parts.documents), wide(parts.bias),
-          wide(parts.weights), parts.query_ids, parts.document_ids, parts.query_mask, parts.document_mask, parts.positives};
+  Parts<double> all{parts.dimension, parts.query_begin, parts.document_begin, wide(parts.queries), wide(parts.documents), wide(parts.bias),
+          wide(parts.weights), parts.query_ids, parts.document_ids, parts.query_mask, parts.document_mask, parts.positives, {}, {}, {}};
+  all.own_negatives = wide(parts.own_negatives), all.own_begin = parts.own_begin;
+  for (const std::vector<T>& own : parts.targets) all.targets.push_back(wide(own));
+  return all;
 }
 
 /// What rank r must have sent: the formula of RingInfoNce.
@@ -161,8 +189,13 @@ std::size_t ring_bytes(const RingCase& settings, const Parts<T>& parts, bool gra
     }
     for (std::size_t i = parts.query_begin[o]; i < parts.query_begin[o + 1]; ++i) {
       bool asks = false;
-      for (const std::uint32_t j : parts.positives[i]) asks = asks || is_there(parts.document_mask, parts.document_begin[o] + j);
-      if (asks && is_there(parts.query_mask, i)) longest[0] = std::max(longest[0], length(parts.queries, i));
+      for (std::size_t k = 0; k < parts.positives[i].size(); ++k)
+        asks = asks || (is_there(parts.document_mask, parts.document_begin[o] + parts.positives[i][k]) &&
+                        (parts.targets.empty() || parts.targets[i][k] > T(0)));
+      if (!asks || !is_there(parts.query_mask, i)) continue;
+      longest[0] = std::max(longest[0], length(parts.queries, i));
+      for (std::size_t k = settings.own ? parts.own_begin[i] : 0; settings.own && k < parts.own_begin[i + 1]; ++k)
+        longest[1] = std::max(longest[1], length(parts.own_negatives, k));
     }
   }
   const bool bounded = longest[0] * longest[1] / settings.loss.temperature + highest <= (size == 4 ? 60 : 450);
@@ -172,13 +205,13 @@ std::size_t ring_bytes(const RingCase& settings, const Parts<T>& parts, bool gra
   const std::size_t s = columns ? 8 + (bounded ? 0 : size) + (smooth ? 8 : 0) + (settings.ids ? 8 : 0) : 0;
   const std::size_t f = columns ? size + (bounded ? 0 : size) + (smooth ? size : 0) : 0;
   const std::size_t first = (n - next) * x + (n - own) * s;
-  return gradient ? first + (n - own - previous) * x + (n - previous) * f + (by_documents ? (n - own) * d * size : 0) : first;
+  return gradient ? first + (n - own - previous) * x + (n - previous) * f + (by_documents ? (n - own) * (d + 1) * size : 0) : first;
 }
 
-/// How far `found` is from the stretch of `all` that begins at `begin`, relative to the largest entry of all.
+/// How far `found` is from the stretch of `all` that begins at `begin`, relative to the largest entry of all, or to `largest`.
 template <class T>
-double distance(std::span<const T> found, const std::vector<double>& all, std::size_t begin) {
-  double largest = 1e-30, error = 0;
+double distance(std::span<const T> found, const std::vector<double>& all, std::size_t begin, double largest = 1e-30) {
+  double error = 0;
   for (const double x : all) largest = std::max(largest, std::abs(x));
   for (std::size_t i = 0; i < found.size(); ++i) {
     const double off = std::abs(static_cast<double>(found[i]) - all[begin + i]) / largest;
@@ -195,17 +228,20 @@ std::string ring_problem_of(C& comm, const RingCase& settings, const RingSizes& 
   const Parts<T> parts = parts_of<T>(settings, sizes);
   const Parts<double> exact = in_double(parts);
   const PartView<double> whole(exact, 0, ranks, true);
-  std::vector<double> all_dq(whole.view.queries.size()), all_dk(whole.view.documents.size());
-  const auto expected = rankgrad::EmbeddingEvaluator<double>{}(settings.loss, whole.view, {all_dq, all_dk});
+  std::vector<double> all_dq(whole.view.queries.size()), all_dk(whole.view.documents.size()), all_own(whole.view.own_negatives.size()),
+      all_bias(whole.view.document_count());
+  const auto expected = rankgrad::EmbeddingEvaluator<double>{}(settings.loss, whole.view, {all_dq, all_dk, all_own, all_bias});
 
   rankgrad::distributed::Counting counting(comm);
   const PartView<T> own(parts, r, r + 1, settings.several);
   const std::size_t nq = own.view.queries.size(), nk = own.view.documents.size();
   std::string wrong;
   std::size_t sent = 0;
+  std::vector<T> d_own, d_bias;   // the one comes with the queries', the other with the documents' gradient
   const auto run = [&](bool by_queries, bool by_documents, std::vector<T>& dq, std::vector<T>& dk) {
     dq.assign(by_queries ? nq : 0, T(7)), dk.assign(by_documents ? nk : 0, T(7));
-    const auto result = evaluate(counting, settings.loss, own.view, {dq, dk});
+    d_own.assign(by_queries ? own.view.own_negatives.size() : 0, T(7)), d_bias.assign(by_documents ? own.view.document_count() : 0, T(7));
+    const auto result = evaluate(counting, settings.loss, own.view, {dq, dk, d_own, d_bias});
     sent += ring_bytes(settings, parts, (by_queries || by_documents) && expected.valid, by_documents, r);
     if (counting.exchanged != sent) wrong += " sent " + std::to_string(counting.exchanged) + " bytes, not " + std::to_string(sent) + ";";
     return result;
@@ -219,6 +255,10 @@ std::string ring_problem_of(C& comm, const RingCase& settings, const RingSizes& 
   check("the value", std::abs(static_cast<double>(result.value) - expected.value), of_value * std::max(1.0, std::abs(expected.value)));
   check("the queries' gradient", distance<T>(dq, all_dq, parts.query_begin[r] * parts.dimension), of_gradient);
   check("the documents' gradient", distance<T>(dk, all_dk, parts.document_begin[r] * parts.dimension), of_gradient);
+  check("the own negatives' gradient", distance<T>(d_own, all_own, settings.own ? parts.own_begin[parts.query_begin[r]] * parts.dimension : 0),
+        of_gradient);
+  const bool cancels = settings.loss.direction == rankgrad::Direction::columns;   // a column's entries, to 0
+  check("the bias' gradient", distance<T>(d_bias, all_bias, parts.document_begin[r], cancels ? 0.1 : 1e-30), of_gradient);
   const double slope = std::max(1.0, std::abs(expected.log_scale_gradient));
   check("the derivative by log scale", std::abs(result.log_scale_gradient - expected.log_scale_gradient), of_gradient * slope);
 
@@ -313,6 +353,10 @@ std::string ring_errors_problem(C& comm) {
     other = view;
     if (here) other.query_ids = {}, other.document_ids = {};
     check_run("no ids", missing("query_ids"), loss, other, to_dq, to_dk);
+    std::vector<float> targets(view.positives.size(), 1.0f);
+    other = view;
+    if (!here) other.targets = targets;
+    check_run("no targets", missing("targets"), loss, other, to_dq, to_dk);
     check_run("no gradient", missing("the queries' gradient"), loss, view, here ? std::span<float>{} : to_dq, to_dk);
 
     const auto differs = [&](const std::string& name, int usual, int unusual) {
@@ -323,6 +367,9 @@ std::string ring_errors_problem(C& comm) {
     other_loss = loss;
     if (here) other_loss.direction = rankgrad::Direction::columns;
     check_run("a direction", differs("InBatchInfoNce.direction", 1, 2), other_loss, view, to_dq, to_dk);
+    other_loss = loss;
+    if (here) other_loss.weigh_by_targets = true;
+    check_run("weights by targets", differs("InBatchInfoNce.weigh_by_targets", 0, 1), other_loss, view, to_dq, to_dk);
     const EmbeddingView<float> plain{.dimension = here ? 1u : 13u, .queries = view.queries.first(13), .documents = view.documents.first(26)};
     check_run("a dimension", differs("dimension", 13, 1), loss, plain, {}, {});
     check("a type", differs("the size of a number", 4, 8), [&] {

@@ -24,8 +24,9 @@ test::Evaluated<T> run(const CandidateLists<L>& loss, const OwnedLists<T>& lists
   test::Evaluated<T> r;
   r.queries.assign(lists.sides.queries.size(), std::numeric_limits<T>::quiet_NaN());
   r.documents.assign(lists.sides.documents.size(), std::numeric_limits<T>::quiet_NaN());
+  r.bias.assign(lists.sides.document_count(), std::numeric_limits<T>::quiet_NaN());
   CandidateEvaluator<T> evaluate;
-  const auto result = evaluate(loss, lists.view(), {r.queries, r.documents}, reduction, executor);
+  const auto result = evaluate(loss, lists.view(), {r.queries, r.documents, {}, r.bias}, reduction, executor);
   r.value = result.value, r.log_scale = result.log_scale_gradient, r.valid = result.valid;
   return r;
 }
@@ -55,6 +56,8 @@ test::Expected expected_of(const CandidateLists<L>& loss, const OwnedLists<T>& l
                                  .list_weights = list_weights, .offsets = lists.offsets}, slopes, reduction);
   for (const auto& part : evaluate.per_list()) e.valid = e.valid || part.valid;
   e.queries.resize(lists.sides.queries.size()), e.documents.resize(lists.sides.documents.size());
+  std::vector<long double> magnitude(lists.sides.document_count());
+  e.bias = magnitude, e.bias_unit = {0};
   test::detail::SideGradient to_queries{q, d}, to_documents{k, d};
   for (std::size_t c = 0; c < n; ++c) {
     if (!lists.mask.empty() && !lists.mask[c]) continue;
@@ -64,7 +67,11 @@ test::Expected expected_of(const CandidateLists<L>& loss, const OwnedLists<T>& l
     e.log_scale_unit += fabsl(slope) * q.length[i] * k.length[j];
     to_queries.add(i, slope, &k.vectors[j * d]);
     to_documents.add(j, slope, &q.vectors[i * d]);
+    e.bias[j] += static_cast<long double>(slopes[c]);
+    magnitude[j] += fabsl(static_cast<long double>(slopes[c]));
   }
+  for (std::size_t j = 0; j < magnitude.size(); ++j)
+    e.bias_unit[0] = std::max(e.bias_unit[0], fabsl(e.bias[j]) + magnitude[j] / 10);
   e.value_unit = fabsl(e.value) + e.log_scale_unit / 10;
   e.query_unit.resize(lists.sides.query_count()), e.document_unit.resize(lists.sides.document_count());
   to_queries.finish(loss.similarity, test::all_of(lists.sides.query_count()), e.queries, e.query_unit);

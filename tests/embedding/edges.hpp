@@ -67,9 +67,17 @@ void check_edges() {
       }
     }
 
+    const T nan = std::numeric_limits<T>::quiet_NaN();
     for (const bool query : {true, false}) {
       auto broken = make_embeddings<T>(14, {});
-      (query ? broken.queries : broken.documents)[3] = std::numeric_limits<T>::quiet_NaN();
+      (query ? broken.queries : broken.documents)[3] = nan;
+      CHECK_FALSE(rg::is_finite(evaluated(loss, broken).value));
+    }
+    auto broken = make_embeddings<T>(14, everything_for(loss, 9, 14, 5));
+    if (!broken.own_negatives.empty()) {
+      const std::uint32_t asking = broken.present_queries()[1];
+      broken.own_offsets.assign(10, 0), broken.own_negatives.assign(5, T(1)), broken.own_negatives[2] = nan;
+      std::fill(broken.own_offsets.begin() + asking + 1, broken.own_offsets.end(), 1);
       CHECK_FALSE(rg::is_finite(evaluated(loss, broken).value));
     }
   });
@@ -81,7 +89,7 @@ void check_running() {
   for_each_instance<L>([](const L& chosen) {
     L loss = chosen;
     if constexpr (requires { loss.tiles; }) loss.tiles = {16, 96, 2};
-    const auto batch = make_embeddings<T>(15, everything(71, 410, 17));
+    const auto batch = make_embeddings<T>(15, everything_for(loss, 71, 410, 17));
     const Evaluated<T> base = evaluated(loss, batch);
     REQUIRE(base.valid);
     CHECK(evaluated(loss, batch, rg::exec::Threads(2)) == base);
@@ -99,6 +107,8 @@ void check_running() {
         CHECK(static_cast<double>(r.value) == Approx(static_cast<double>(base.value)).epsilon(value_tolerance<T>));
         check_same_rows(r.queries, base.queries, all_of(71), gradient_tolerance<T>, "queries in other tiles");
         check_same_rows(r.documents, base.documents, all_of(410), gradient_tolerance<T>, "documents in other tiles");
+        check_rows(r.own, base.own, top_of(base.own), gradient_tolerance<T>, "own negatives in other tiles");
+        check_rows(r.bias, base.bias, expected_of(loss, batch).bias_unit, gradient_tolerance<T>, "bias in other tiles");
       }
     }
 
@@ -106,8 +116,11 @@ void check_running() {
     CHECK((value.value == base.value && value.valid && value.log_scale == 0));
     const Evaluated<T> queries = evaluated(loss, batch, rg::Serial{}, true, false);
     const Evaluated<T> documents = evaluated(loss, batch, rg::Serial{}, false, true);
-    CHECK((queries.value == base.value && queries.queries == base.queries && queries.documents.empty()));
-    CHECK((documents.value == base.value && documents.documents == base.documents && documents.queries.empty()));
+    CHECK((queries.value == base.value && queries.queries == base.queries && queries.own == base.own && queries.documents.empty()));
+    CHECK((documents.value == base.value && documents.documents == base.documents && documents.bias == base.bias && documents.queries.empty()));
+    std::vector<T> bias_alone(batch.document_count());
+    CHECK(rg::EmbeddingEvaluator<T>{}(loss, batch.view(), {.document_bias = bias_alone}).value == base.value);
+    CHECK(bias_alone == base.bias);
     // A part that is not wanted may be an empty piece of something: that is left alone.
     std::vector<T> others(std::max(batch.queries.size(), batch.documents.size()), T(7)), wanted(others);
     rg::EmbeddingEvaluator<T> one_side;
@@ -119,15 +132,15 @@ void check_running() {
       check_log_scale(*r, expected);
 
     rg::EmbeddingEvaluator<T> evaluate;
-    std::vector<T> to_queries(batch.queries.size()), to_documents(batch.documents.size());
+    std::vector<T> to_queries(batch.queries.size()), to_documents(batch.documents.size()), to_own(batch.own_negatives.size()), to_bias(batch.document_count());
     const rg::exec::Threads pool(2);
     const auto step = [&](const auto& executor) {
-      return evaluate(loss, batch.view(), {to_queries, to_documents}, executor).value;
+      return evaluate(loss, batch.view(), {to_queries, to_documents, to_own, to_bias}, executor).value;
     };
     step(rg::Serial{}), step(pool);
     const std::size_t warm = evaluate.growths();
     for (int round = 0; round < 3; ++round) CHECK((step(rg::Serial{}) == base.value && step(pool) == base.value));
-    CHECK(evaluate(loss, batch.picked(all_of(9), all_of(50)).view()).valid);
+    CHECK(evaluate(loss, batch.picked(all_of(60), all_of(300)).view()).valid);
     CHECK(evaluate.growths() == warm);
   });
 }
@@ -142,7 +155,20 @@ void check_refusals() {
   rg::EmbeddingEvaluator<T> evaluate;
   for (const Refused<L>& refused : EmbeddingOracle<L>::refused())
     CHECK_THROWS_WITH(evaluate(refused.loss, batch.view(), {queries, documents}), contains(refused.message));
+  std::vector<T> short_bias(7, T(7));
+  CHECK_THROWS_WITH(evaluate(L{}, batch.view(), {queries, documents, {}, short_bias}),
+                    contains("the document bias' gradient has 7 elements where 8 are expected"));
+  CHECK_THROWS_WITH(evaluate(L{}, batch.view(), {queries, documents, short_bias}),
+                    contains("the own negatives' gradient has 7 elements where 0 are expected"));
   CHECK_THROWS_WITH(evaluate(L{}, negative.view(), {queries, documents}), contains("weights[4] is -1"));
+  auto soft = batch;
+  soft.targets.assign(soft.positives.size(), T(1));
+  if constexpr (!requires { EmbeddingOracle<L>::takes_targets(L{}); })
+    CHECK_THROWS_WITH(evaluate(L{}, soft.view(), {queries, documents}), contains(" has no use for targets"));
+  auto own = batch;
+  own.own_offsets.assign(6, 0);
+  if constexpr (!requires { EmbeddingOracle<L>::takes_own_negatives(L{}); })
+    CHECK_THROWS_WITH(evaluate(L{}, own.view(), {queries, documents}), contains(" has no use for own negatives"));
   CHECK(queries == std::vector<T>(15, T(7)));
   CHECK(documents == std::vector<T>(24, T(7)));
 }

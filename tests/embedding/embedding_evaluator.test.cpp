@@ -48,12 +48,14 @@ struct SumOfAll {
     const std::size_t d = view.dimension;
     T value = 0;
     for (std::size_t i = 0; i < view.query_count(); ++i)
-      for (std::size_t j = 0; j < view.document_count(); ++j)
+      for (std::size_t j = 0; j < view.document_count(); ++j) {
+        if (!out.document_bias.empty()) out.document_bias[j] += T(1);
         for (std::size_t k = 0; k < d; ++k) {
           value += view.queries[i * d + k] * view.documents[j * d + k];
           if (!out.queries.empty()) out.queries[i * d + k] += view.documents[j * d + k];
           if (!out.documents.empty()) out.documents[j * d + k] += view.queries[i * d + k];
         }
+      }
     return {value, static_cast<double>(value), true};
   }
 };
@@ -68,7 +70,7 @@ TEST_CASE("an evaluator takes a loss of the user's, clears the gradient before i
     const long double sum = std::accumulate(m.similarity.begin(), m.similarity.end(), 0.0L);
     return test::Derivatives{sum, true, std::vector<long double>(m.similarity.size(), 1)};
   };
-  test::check_expected(test::evaluated(SumOfAll{&calls}, batch), test::expected_of(batch, rg::Similarity::dot, define));
+  test::check_expected(test::evaluated(SumOfAll{&calls}, batch), test::expected_of(batch, rg::Similarity::dot, 1, define));
   CHECK(calls == 1);
 
   std::vector<double> queries(6, 7), documents(8, 7);

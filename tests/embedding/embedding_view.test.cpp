@@ -45,7 +45,24 @@ TEMPLATE_TEST_CASE("a batch of embeddings that is wrong is told what is wrong, a
       {"the last of positive_offsets is 4; there are 5 positives", [](auto& b) { b.positive_offsets[4] = 4; }},
       {"positives[4] is 6; there are 6 documents", [](auto& b) { b.positives[4] = 6; }},
       {"positives[2] is 3 after 3; the documents of a query must ascend", [](auto& b) { b.positives[2] = 3; }},
-      {"positives[4] is 0 after 4; the documents of a query must ascend", [](auto& b) { b.positives[4] = 0; }}};
+      {"positives[4] is 0 after 4; the documents of a query must ascend", [](auto& b) { b.positives[4] = 0; }},
+      {"own_negatives without own_offsets", [](auto& b) { b.own_negatives.assign(3, T(1)); }},
+      {"own_negatives has 4 numbers, which is not a multiple of the dimension 3", [](auto& b) {
+         b.own_offsets = {0, 0, 0, 0, 1}, b.own_negatives.assign(4, T(1));
+       }},
+      {"own_offsets has 4 elements where 5 are expected", [](auto& b) { b.own_offsets.assign(4, 0); }},
+      {"own_offsets[2] is 0, below own_offsets[1], which is 1", [](auto& b) { b.own_offsets = {0, 1, 0, 0, 0}; }},
+      {"the last of own_offsets is 1; there are 2 own negatives", [](auto& b) {
+         b.own_offsets = {0, 0, 0, 0, 1}, b.own_negatives.assign(6, T(1));
+       }},
+      {"targets has 4 elements where 5 are expected", [](auto& b) { b.targets.assign(4, T(1)); }},
+      {"targets has 5 elements where 4 are expected", [](auto& b) {
+         b.positive_offsets.clear(), b.positives.clear(), b.targets.assign(5, T(1));
+       }},
+      {"targets[3] is -1; it must be finite and at least 0", [](auto& b) { b.targets.assign(5, T(0)), b.targets[3] = T(-1); }},
+      {"targets[2] is nan; it must be finite and at least 0", [&](auto& b) {
+         b.positive_offsets.clear(), b.positives.clear(), b.targets = {T(0), T(1), nan, T(1)};
+       }}};
   Batch<T> good = test::make_embeddings<T>(1, test::everything(4, 6, 3));
   good.positive_offsets = {0, 0, 1, 3, 5};
   good.positives = {5, 3, 5, 4, 5};
@@ -64,7 +81,11 @@ TEMPLATE_TEST_CASE("a batch of embeddings that is wrong is told what is wrong, a
 }
 
 TEMPLATE_TEST_CASE("what is absent from a batch of embeddings may be anything", "[embedding]", float, double) {
-  const auto batch = test::make_holey<TestType>(2, test::everything(9, 14, 3));
+  const auto batch = test::make_holey<TestType>(2, [] {
+    test::EmbeddingOptions options = test::everything(9, 14, 3);
+    options.targets = options.own = true;
+    return options;
+  }());
   REQUIRE(rg::validate(batch.view()));
   auto shown = batch;
   shown.query_mask.assign(9, 1);

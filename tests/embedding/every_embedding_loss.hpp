@@ -10,7 +10,7 @@
 //   };
 //
 // The chain rule to embeddings and temperature, and the deletion of what is absent, is done once
-// (support/similarity_matrix.hpp). Where a loss has a member `temperature` its derivative is tested, where it has `similarity`
+// (support/similarity_matrix.hpp). Where a loss has a member `temperature` or `scale` its derivative is tested, where it has `similarity`
 // or `tiles` all of these; without `similarity` it says `static constexpr Similarity fixed_similarity`.
 #pragma once
 
@@ -51,17 +51,25 @@ rg::Similarity similarity_of(const L& loss) {
   else return L::fixed_similarity;
 }
 
+/// What a bias of 1 adds to a similarity: where there is a temperature, it is one of logits.
+template <class L>
+double step_of(const L& loss) {
+  if constexpr (requires { loss.temperature; }) return loss.temperature;
+  else if constexpr (requires { loss.scale; }) return 1 / loss.scale;
+  else return 1;
+}
+
 template <class T>
 struct Evaluated {
   T value{};
   double log_scale = 0;
   bool valid = false;
-  std::vector<T> queries, documents;
+  std::vector<T> queries, documents, own, bias;
 
   bool operator==(const Evaluated&) const = default;
 };
 
-/// What stood in the gradient must not matter.
+/// What stood in the gradient must not matter. The own negatives' comes with the queries', the bias' with the documents'.
 template <class L, class T, class E = rg::Serial>
 Evaluated<T> evaluated(const L& loss, const OwnedEmbeddings<T>& batch, const E& executor = {}, bool queries = true,
                        bool documents = true) {
@@ -69,8 +77,10 @@ Evaluated<T> evaluated(const L& loss, const OwnedEmbeddings<T>& batch, const E& 
   Evaluated<T> r;
   r.queries.assign(queries ? batch.queries.size() : 0, rubbish);
   r.documents.assign(documents ? batch.documents.size() : 0, rubbish);
+  r.own.assign(queries ? batch.own_negatives.size() : 0, rubbish);
+  r.bias.assign(documents ? batch.document_count() : 0, rubbish);
   rg::EmbeddingEvaluator<T> evaluate;
-  const auto result = evaluate(loss, batch.view(), {r.queries, r.documents}, executor);
+  const auto result = evaluate(loss, batch.view(), {r.queries, r.documents, r.own, r.bias}, executor);
   r.value = result.value, r.log_scale = result.log_scale_gradient, r.valid = result.valid;
   return r;
 }
@@ -81,13 +91,13 @@ bool all_zero(const std::vector<T>& values) {
 }
 template <class T>
 bool nothing(const Evaluated<T>& r) {
-  return !r.valid && r.value == T(0) && r.log_scale == 0 && all_zero(r.queries) && all_zero(r.documents);
+  return !r.valid && r.value == T(0) && r.log_scale == 0 && all_zero(r.queries) && all_zero(r.documents) && all_zero(r.own) &&
+         all_zero(r.bias);
 }
 template <class T>
 bool all_finite(const Evaluated<T>& r) {
-  const auto finite = [](T v) { return rg::is_finite(v); };
-  return finite(r.value) && rg::is_finite(r.log_scale) && std::all_of(r.queries.begin(), r.queries.end(), finite) &&
-         std::all_of(r.documents.begin(), r.documents.end(), finite);
+  const auto finite = [](const std::vector<T>& all) { return std::all_of(all.begin(), all.end(), [](T v) { return rg::is_finite(v); }); };
+  return rg::is_finite(r.value) && rg::is_finite(r.log_scale) && finite(r.queries) && finite(r.documents) && finite(r.own) && finite(r.bias);
 }
 
 /// Rows of a gradient, each relative to its unit; said once, of the worst. Below the smallest normal number are no digits.
@@ -95,6 +105,7 @@ template <class T, class U, class V>
 void check_rows(const std::vector<T>& got, const std::vector<U>& expected, const std::vector<V>& unit, double tolerance,
                 const char* what) {
   REQUIRE(got.size() == expected.size());
+  if (got.empty()) return;
   const std::size_t d = unit.empty() ? 1 : got.size() / unit.size();
   double worst = 0;
   std::size_t where = 0;
@@ -126,13 +137,15 @@ void check_expected(const Evaluated<T>& got, const Expected& expected) {
   check_number<T>(static_cast<double>(got.value), expected.value, expected.value_unit, value_tolerance<T>, "the value");
   check_rows(got.queries, expected.queries, expected.query_unit, gradient_tolerance<T>, "queries");
   check_rows(got.documents, expected.documents, expected.document_unit, gradient_tolerance<T>, "documents");
+  check_rows(got.own, expected.own, expected.own_unit, gradient_tolerance<T>, "own negatives");
+  check_rows(got.bias, expected.bias, expected.bias_unit, gradient_tolerance<T>, "bias");
   check_log_scale(got, expected);
 }
 
 template <class L, class T>
 Expected expected_of(const L& loss, const OwnedEmbeddings<T>& batch) {
   const auto define = [&](const SimilarityMatrix& m) { return EmbeddingOracle<L>::define(loss, m); };
-  return expected_of(batch, similarity_of(loss), define);
+  return expected_of(batch, similarity_of(loss), step_of(loss), define);
 }
 template <class L, class T>
 void check_definition(const L& loss, const OwnedEmbeddings<T>& batch) {

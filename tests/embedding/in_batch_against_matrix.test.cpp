@@ -3,12 +3,15 @@
 #include "properties/oracles/embedding.hpp"
 
 #include <rankgrad/contrastive/info_nce.hpp>
+#include <rankgrad/contrastive/soft_label.hpp>
 #include <rankgrad/contrastive/symmetric_info_nce.hpp>
+#include <rankgrad/core/batch_evaluator.hpp>
 #include <rankgrad/core/evaluate.hpp>
 
 namespace rg = rankgrad;
 using rg::Direction, rg::Positives, rg::Similarity;
 using L = rg::InBatchInfoNce;
+using test::Numbers;
 using test::check_against, test::matrix_of;
 
 TEST_CASE("in-batch InfoNCE is SymmetricInfoNce of the similarities", "[embedding]") {
@@ -95,6 +98,41 @@ TEST_CASE("in-batch InfoNCE is InfoNce of every row", "[embedding]") {
                          .detach_focal = detach};
             check_against(batch, loss, 1 / loss.temperature, value / total, slopes);
           }
+}
+
+TEST_CASE("in-batch InfoNCE weighed by its targets is SoftLabelInfoNce with one normaliser for the batch", "[embedding]") {
+  // The scores, targets and results of tests/contrastive/soft_label.test.cpp: the queries are the axes, dL/dk_jc = dL/ds_cj.
+  test::OwnedEmbeddings<double> small{.dimension = 2, .queries = {1, 0, 0, 1}, .documents = {.1, .3, .6, .5, .4, -.2},
+                                      .positive_offsets = {0, 2, 4}, .positives = {1, 2, 0, 1}};
+  small.targets = {1, .5, .2, .8};
+  const auto got = test::evaluated(L{.temperature = 0.1, .weigh_by_targets = true}, small);
+  CHECK(got.value == Approx(0.69079949).margin(1e-8));
+  const std::vector<double> expected{0.035399, -0.323571, 1.253604, 0.320361, -1.289002, 0.00321};
+  for (std::size_t e = 0; e < 6; ++e) CHECK(got.documents[e] == Approx(expected[e]).margin(1e-6));
+
+  const std::size_t queries = 11, documents = 17;
+  for (const double temperature : {0.1, 0.7}) {
+    auto batch = test::make_embeddings<double>(8, {.queries = queries, .documents = documents, .dimension = 5});
+    rg::Random random(9);
+    std::vector<double> labels(queries * documents), masses, slopes(labels.size());
+    for (std::size_t at = 0; at < labels.size(); ++at)   // row 4 has nothing, row 5 a target at every document
+      labels[at] = at / documents == 4 || (at / documents != 5 && random.below(3) > 0) ? 0.005 : 0.02 + random.uniform();
+    const std::vector<double> similarity = matrix_of(batch);
+    rg::RaggedBatch<double> lists{.scores = similarity, .labels = labels};
+    Numbers offsets{0};
+    for (std::uint32_t i = 0; i < queries; ++i) {
+      offsets.push_back((i + 1) * static_cast<std::uint32_t>(documents));
+      batch.positive_offsets = i ? batch.positive_offsets : Numbers{0};
+      for (std::uint32_t j = 0; j < documents; ++j)
+        if (labels[i * documents + j] > 0.01) batch.positives.push_back(j), batch.targets.push_back(labels[i * documents + j]);
+      batch.positive_offsets.push_back(static_cast<std::uint32_t>(batch.positives.size()));
+    }
+    lists.offsets = offsets;
+    for (std::size_t i = 0; i < queries; ++i) masses.push_back(rg::soft_label_mass(lists[i]));
+    lists.list_weights = masses;
+    const double value = rg::BatchEvaluator<double>{}(rg::SoftLabelInfoNce{.temperature = temperature}, lists, slopes);
+    check_against(batch, L{.temperature = temperature, .weigh_by_targets = true}, 1 / temperature, value, slopes);
+  }
 }
 
 TEMPLATE_TEST_CASE("in-batch InfoNCE at sizes that are no multiples of anything", "[embedding]", float, double) {

@@ -33,8 +33,9 @@ test::Evaluated<T> forced(const InBatchMannWhitney& loss, const test::OwnedEmbed
   test::Evaluated<T> r;
   r.queries.assign(batch.queries.size(), T(0));
   r.documents.assign(batch.documents.size(), T(0));
+  r.bias.assign(batch.document_count(), T(0));
   rg::Workspace workspace;
-  const auto result = loss.evaluate(batch.view(), {r.queries, r.documents}, workspace, way);
+  const auto result = loss.evaluate(batch.view(), {r.queries, r.documents, {}, r.bias}, workspace, way);
   r.value = result.value, r.log_scale = result.log_scale_gradient, r.valid = result.valid;
   return r;
 }

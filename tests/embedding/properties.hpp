@@ -39,11 +39,25 @@ OwnedEmbeddings<T> make_holey(std::uint64_t seed, EmbeddingOptions options, bool
   };
   if (queries) spoil(batch.queries, batch.weights, batch.query_mask, options.queries);
   if (documents) spoil(batch.documents, batch.document_bias, batch.document_mask, options.documents);
+  for (std::size_t i = 0; i < options.queries && options.own; ++i)
+    for (std::size_t k = batch.own_offsets[i]; k < batch.own_offsets[i + 1] && !batch.has_query(i); ++k)
+      std::fill_n(&batch.own_negatives[k * options.dimension], options.dimension, nan);
+  for (std::size_t i = 0; i < options.queries && !batch.targets.empty(); ++i)
+    for (std::size_t k = batch.view().first_positive(i); k < batch.view().first_positive(i + 1); ++k)
+      if (!batch.has_query(i) || !batch.has_document(batch.positives.empty() ? i : batch.positives[k])) batch.targets[k] = nan;
   return batch;
 }
 inline EmbeddingOptions everything(std::size_t queries, std::size_t documents, std::size_t dimension) {
   return {.queries = queries, .documents = documents, .dimension = dimension, .several = true, .ids = true, .bias = true,
           .weights = true};
+}
+/// And what not every loss has a use for.
+template <class L>
+EmbeddingOptions everything_for(const L& loss, std::size_t queries, std::size_t documents, std::size_t dimension) {
+  EmbeddingOptions options = everything(queries, documents, dimension);
+  if constexpr (requires { EmbeddingOracle<L>::takes_targets(loss); }) options.targets = EmbeddingOracle<L>::takes_targets(loss);
+  if constexpr (requires { EmbeddingOracle<L>::takes_own_negatives(loss); }) options.own = EmbeddingOracle<L>::takes_own_negatives(loss);
+  return options;
 }
 
 /// The largest magnitude, as the unit of all.
@@ -63,15 +77,17 @@ void check_definitions() {
       INFO(queries << " queries, " << documents << " documents, dimension " << dimension);
       check_definition(loss, make_embeddings<T>(1, {.queries = queries, .documents = documents, .dimension = dimension}));
       check_definition(loss, make_embeddings<T>(2, everything(queries, documents, dimension)));
-      check_definition(loss, make_holey<T>(3, everything(queries, documents, dimension)));
+      check_definition(loss, make_holey<T>(3, everything_for(loss, queries, documents, dimension)));
     }
     if constexpr (sizeof(T) == 4) {   // and the same numbers in double
-      const auto batch = make_embeddings<T>(4, everything(70, 430, 64));
+      const auto batch = make_embeddings<T>(4, everything_for(loss, 70, 430, 64));
       const auto narrow = evaluated(loss, batch);
       const auto wide = evaluated(loss, batch.template as<double>());
       CHECK(static_cast<double>(narrow.value) == Approx(wide.value).epsilon(value_tolerance<T>));
       check_rows(narrow.queries, wide.queries, top_of(wide.queries), gradient_tolerance<T>, "queries in float");
       check_rows(narrow.documents, wide.documents, top_of(wide.documents), gradient_tolerance<T>, "documents in float");
+      check_rows(narrow.own, wide.own, top_of(wide.own), gradient_tolerance<T>, "own negatives in float");
+      check_rows(narrow.bias, wide.bias, expected_of(loss, batch).bias_unit, gradient_tolerance<T>, "bias in float");
     }
   });
 }
@@ -81,7 +97,7 @@ template <class L>
 void check_differences() {
   for_each_instance<L>([](const L& loss) {
     if (!EmbeddingOracle<L>::traits(loss).smooth) return;
-    auto batch = make_embeddings<double>(5, everything(5, 7, 3));
+    auto batch = make_embeddings<double>(5, everything_for(loss, 5, 7, 3));
     const Evaluated<double> at = evaluated(loss, batch);
     REQUIRE(at.valid);
     const auto slope = [](double h, const auto& f) { return (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h); };
@@ -99,13 +115,17 @@ void check_differences() {
       }
       return slopes;
     };
-    const std::vector<double> by_queries = differences(batch.queries), by_documents = differences(batch.documents);
+    const std::vector<double> by_queries = differences(batch.queries), by_documents = differences(batch.documents),
+                              by_own = differences(batch.own_negatives), by_bias = differences(batch.document_bias);
     check_rows(at.queries, by_queries, top_of(by_queries), 1e-7, "queries by differences");
     check_rows(at.documents, by_documents, top_of(by_documents), 1e-7, "documents by differences");
-    if constexpr (requires { loss.temperature; }) {
+    check_rows(at.own, by_own, top_of(by_own), 1e-7, "own negatives by differences");
+    check_rows(at.bias, by_bias, expected_of(loss, batch).bias_unit, 1e-7, "bias by differences");
+    if constexpr (requires { loss.temperature; } || requires { loss.scale; }) {
       const double by_scale = slope(1e-4, [&](double h) {
         L other = loss;
-        other.temperature = loss.temperature * std::exp(-h);
+        if constexpr (requires { loss.temperature; }) other.temperature = loss.temperature * std::exp(-h);
+        else other.scale = loss.scale * std::exp(h);
         return evaluate(other, batch.view()).value;
       });
       CHECK(at.log_scale == Approx(by_scale).epsilon(1e-7).margin(1e-9));
@@ -128,7 +148,7 @@ void check_same_rows(const std::vector<T>& got, const std::vector<T>& whole, con
 template <class L, class T>
 void check_symmetries() {
   for_each_instance<L>([](const L& loss) {
-    const auto batch = make_embeddings<T>(6, everything(17, 45, 9));
+    const auto batch = make_embeddings<T>(6, everything_for(loss, 17, 45, 9));
     const Evaluated<T> base = evaluated(loss, batch);
     REQUIRE(base.valid);
     const double close = gradient_tolerance<T>, value = static_cast<double>(base.value);
@@ -141,9 +161,13 @@ void check_symmetries() {
     CHECK(static_cast<double>(shuffled.value) == Approx(value).epsilon(value_tolerance<T>));
     check_same_rows(shuffled.queries, base.queries, rows, close, "queries in another order");
     check_same_rows(shuffled.documents, base.documents, columns, close, "documents in another order");
+    check_same_rows(shuffled.own, base.own, batch.own_of(rows), close, "own negatives in another order");
+    std::vector<T> bias;
+    for (const std::uint32_t j : columns) bias.push_back(base.bias[j]);
+    check_rows(shuffled.bias, bias, expected_of(loss, batch).bias_unit, close, "bias in another order");
 
     for (const auto& [queries, documents] : {std::pair{true, false}, {false, true}, {true, true}}) {
-      const auto holey = make_holey<T>(9, everything(23, 51, 6), queries, documents);
+      const auto holey = make_holey<T>(9, everything_for(loss, 23, 51, 6), queries, documents);
       REQUIRE(rg::validate(holey.view()));
       const Numbers kept_rows = holey.present_queries(), kept_columns = holey.present_documents();
       const Evaluated<T> a = evaluated(loss, holey), b = evaluated(loss, holey.picked(kept_rows, kept_columns));
@@ -152,10 +176,15 @@ void check_symmetries() {
       CHECK(a.log_scale == b.log_scale);
       check_same_rows(b.queries, a.queries, kept_rows, 0, "queries that are there");
       check_same_rows(b.documents, a.documents, kept_columns, 0, "documents that are there");
+      const Numbers kept_own = holey.own_of(kept_rows);
+      check_same_rows(b.own, a.own, kept_own, 0, "own negatives that are there");
+      check_same_rows(b.bias, a.bias, kept_columns, 0, "bias of documents that are there");
       for (std::uint32_t i = 0; i < 23 * 6; ++i)
         if (!std::binary_search(kept_rows.begin(), kept_rows.end(), i / 6)) CHECK(a.queries[i] == T(0));
       for (std::uint32_t j = 0; j < 51 * 6; ++j)
-        if (!holey.has_document(j / 6)) CHECK(a.documents[j] == T(0));
+        if (!holey.has_document(j / 6)) CHECK((a.documents[j] == T(0) && a.bias[j / 6] == T(0)));
+      for (std::uint32_t k = 0; k < a.own.size(); ++k)
+        if (!std::binary_search(kept_own.begin(), kept_own.end(), k / 6)) CHECK(a.own[k] == T(0));
     }
 
     // One that is nobody's positive (or some query's) and its copy at the end are pulled alike.

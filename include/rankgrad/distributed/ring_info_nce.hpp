@@ -23,17 +23,17 @@ namespace rankgrad::inline RANKGRAD_ABI::distributed {
 /// Shapes      B_r queries and M_r documents of rank r; sizes differ as they like, 0 included (with positive_offsets where there
 ///             are queries without documents). Positives are documents of the query's own rank and are numbered there. Ids mean
 ///             the same on all ranks: what they leave out is left out across ranks. A rank may have no weights or masks where
-///             others do; bias, ids and places for a gradient are for all ranks that have something to put there, or none.
+///             others do, and own negatives stay where they are; bias, ids, targets and places for a gradient are for all ranks that have something to put there, or none.
 /// Cost        rank r, whatever the direction: 2 B_r N d operations for the value, 8 B_r N d with gradient (similarities are computed
 ///             twice), N = sum of M_r. Memory: nine times the largest block of documents, and tiles. Nothing overlaps with sending,
 ///             and blocks wait for each other: equal sizes are the fastest.
 /// Bytes       sent by rank r of P > 1 in exchanges:
 ///               pass 1   (N - M_{r+1}) x + (N - M_r) s
-///               pass 2   (N - M_r - M_{r-1}) x + (N - M_{r-1}) f + (N - M_r) d sizeof(T)       (with gradient; the last term if
-///                                                                                             by documents)
+///               pass 2   (N - M_r - M_{r-1}) x + (N - M_{r-1}) f + (N - M_r) g                 (with gradient)
 ///               x = d sizeof(T), and sizeof(T) with bias, 8 with ids
 ///               s = 8, and sizeof(T) where unbounded, 8 with smoothing, 8 with ids         0 for Direction::rows
 ///               f = sizeof(T), and sizeof(T) where unbounded, sizeof(T) with smoothing     0 for Direction::rows
+///               g = d sizeof(T) for the gradient by documents, and sizeof(T) for that by their bias
 ///             So P - 1 blocks of documents without gradient, 3 P - 4 with (2 P - 3 by queries only), where all-gather and
 ///             reduce-scatter of the documents alone send 2 P - 2 and hold all N. Unbounded: the longest query times the longest
 ///             document over temperature, and the largest bias, exceed 60 (float) or 450 (double). Besides, six reductions and one
@@ -53,7 +53,7 @@ class RingInfoNce {
     Workspace& workspace = workspaces_[0];
     const Team team(executor, workspaces_);
     const Workspace::TeamLoan loan(workspace, team);
-    for (const std::span<T> part : {gradient.queries, gradient.documents})
+    for (const std::span<T> part : gradient.parts())
       if (!part.empty()) simd::clear(part.data(), part.size());
 
     const auto frame = workspace.frame();
@@ -89,8 +89,10 @@ class RingInfoNce {
     const Part parts[] = {{"document_bias", !view.document_bias.empty(), has_documents},
                           {"query_ids", !view.query_ids.empty(), has_queries},
                           {"document_ids", !view.document_ids.empty(), has_documents},
+                          {"targets", !view.targets.empty(), view.positive_offsets.empty() ? has_queries : !view.positives.empty()},
                           {"the queries' gradient", !out.queries.empty(), has_queries},
-                          {"the documents' gradient", !out.documents.empty(), has_documents}};
+                          {"the documents' gradient", !out.documents.empty(), has_documents},
+                          {"the document bias' gradient", !out.document_bias.empty(), has_documents}};
     double anywhere[std::size(parts)];
     for (std::size_t i = 0; i < std::size(parts); ++i) anywhere[i] = parts[i].given;
     comm.all_reduce_max(anywhere);
@@ -110,9 +112,10 @@ class RingInfoNce {
                      {"InBatchInfoNce.similarity", static_cast<int>(loss.similarity)},
                      {"InBatchInfoNce.positives", static_cast<int>(loss.positives)},
                      {"InBatchInfoNce.average_directions", loss.average_directions},
-                     {"InBatchInfoNce.normalize", static_cast<int>(loss.normalize)}});
-    return {.documents = {}, .bias = anywhere[0] > 0, .ids = anywhere[1] > 0, .query_gradient = anywhere[3] > 0,
-            .document_gradient = anywhere[4] > 0};
+                     {"InBatchInfoNce.normalize", static_cast<int>(loss.normalize)},
+                     {"InBatchInfoNce.weigh_by_targets", loss.weigh_by_targets}});
+    return {.documents = {}, .bias = anywhere[0] > 0, .ids = anywhere[1] > 0, .query_gradient = anywhere[4] > 0,
+            .document_gradient = anywhere[5] > 0, .bias_gradient = anywhere[6] > 0};
   }
 
   std::vector<Workspace> workspaces_;

@@ -18,20 +18,21 @@ namespace rankgrad::inline RANKGRAD_ABI::distributed {
 struct RingPlan {
   std::vector<std::size_t> documents;   ///< [P] that are present
   std::size_t all_queries = 0, all_documents = 0, most_documents = 0;
-  bool bias = false, ids = false, query_gradient = false, document_gradient = false;   ///< given, or wanted, anywhere
+  bool bias = false, ids = false, query_gradient = false, document_gradient = false, bias_gradient = false;   ///< given, or wanted, anywhere
 };
 
 /// The documents of one rank and what travels with them. Null: nobody needs it.
 template <Real T>
 struct DocumentBlock {
   embedding::SoftmaxAnchors<T> columns;
-  T *data, *bias, *gradient;   ///< [n d] directions for cosines; [n] in units of similarity; [n d]
+  T *data, *bias, *gradient, *bias_gradient;   ///< [n d] directions for cosines; [n] in units of similarity; [n d]; [n]
   std::int64_t* ids;           ///< [n]
 
   DocumentBlock(const RingPlan& plan, bool columns_used, std::size_t n, std::size_t d, Workspace& workspace)
       : columns(columns_used, n, workspace), data(workspace.take<T>(n * d)),
         bias(plan.bias ? workspace.take<T>(n) : nullptr),
         gradient(plan.document_gradient ? workspace.take<T>(n * d, T(0)) : nullptr),
+        bias_gradient(plan.bias_gradient ? workspace.take<T>(n, T(0)) : nullptr),
         ids(plan.ids ? workspace.take<std::int64_t>(n) : nullptr) {
     std::fill_n(columns.candidates, n, static_cast<double>(plan.all_queries));
   }
@@ -79,11 +80,11 @@ class RingSoftmax {
       if (plan.bias) home_.bias[j] = own.bias[j];
       if (plan.ids) home_.ids[j] = view.document_ids[own.documents.number[j]];
     }
-    embedding::open_anchors(view, own, plan.all_queries, plan.all_documents, rows_, home_.columns);
+    embedding::open_anchors(view, own, loss.weigh_by_targets, plan.all_queries, plan.all_documents, rows_, home_.columns);
   }
 
   EmbeddingValue<T> run(const EmbeddingGradient<T>& out) {
-    double most[] = {own_.queries.longest, own_.documents.longest, 0};
+    double most[] = {own_.queries.longest, std::max(own_.documents.longest, own_.own.rows.longest), 0};
     for (std::size_t j = 0; plan_.bias && j < own_.documents.n; ++j)
       most[2] = std::max(most[2], std::abs(static_cast<double>(home_.bias[j])));
     comm_.all_reduce_max(most);
@@ -101,9 +102,9 @@ class RingSoftmax {
     Tiles tiles(own_.queries, documents, loss_.tiles, false, workspace_);
     Softmax<Bounded> softmax(loss_.settings(), own_.pairs, rows_, home_.columns, home_.bias, bound_, tiles.block(), tiles.chunks(),
                              workspace_);
-    embedding::find_similarities(own_, softmax.logit, workspace_);
-    for (std::size_t k = 0; k < own_.pairs.pairs(); ++k) softmax.logit[k] /= loss_.temperature;
-    softmax.open();
+    embedding::find_similarities(own_, softmax.positives.logit, workspace_);
+    for (std::size_t k = 0; k < own_.pairs.pairs(); ++k) softmax.positives.logit[k] /= loss_.temperature;
+    softmax.open(own_.own);
     see(tiles, softmax);
 
     double weights[] = {embedding::weight_of(rows_), embedding::weight_of(home_.columns)};
@@ -112,18 +113,26 @@ class RingSoftmax {
     loss_.scale_weights(rows_, weights[0]);
     loss_.scale_weights(home_.columns, weights[1]);
     softmax.close();
-    double result[] = {softmax.value(), 0};
-    if (plan_.query_gradient || plan_.document_gradient) {
+    double result[] = {softmax.positives.value(), 0};
+    const bool all_want = plan_.query_gradient || plan_.document_gradient || plan_.bias_gradient;
+    if (all_want || out.wanted()) {
+      softmax.derive(own_.own);
+      embedding::add_gradients(own_.queries, own_.own, out, workspace_);
+    }
+    if (all_want) {
       come_back<Bounded>(out.queries);
       Tiles again(own_.queries, documents, loss_.tiles, true, workspace_);
       derive(again, softmax, home_, own_.documents.n, out.queries);
       result[1] = finish(out);
+    } else {
+      embedding::finish_gradient(own_.own, out, workspace_);
     }
     comm_.all_reduce_sum(result);
     return {static_cast<T>(result[0]), result[1], true};
   }
 
-  /// The own gradients by embeddings. Returns the rank's share of sum s dL/ds: of its queries or, if nobody wants those, documents.
+  /// The own gradients by embeddings. Returns the rank's share of sum s dL/ds: of its queries or, if nobody wants those, of all that
+  /// they meet.
   double finish(const EmbeddingGradient<T>& out) {
     double by_queries = 0, by_documents = 0;
     if (plan_.query_gradient) by_queries = embedding::finish_gradient(own_.queries, out.queries.data(), workspace_);
@@ -132,7 +141,10 @@ class RingSoftmax {
         std::copy_n(home_.gradient + j * d(), d(), out.documents.data() + own_.documents.number[j] * d());
       by_documents = embedding::finish_gradient(own_.documents, out.documents.data(), workspace_);
     }
-    return plan_.query_gradient ? by_queries : by_documents;
+    for (std::size_t j = 0; plan_.bias_gradient && j < own_.documents.n; ++j)
+      out.document_bias[own_.documents.number[j]] = home_.bias_gradient[j] * static_cast<T>(own_.bias_unit);
+    const double by_own = embedding::finish_gradient(own_.own, out, workspace_);
+    return !plan_.query_gradient && plan_.document_gradient ? by_documents + by_own : by_queries;
   }
 
   template <bool Bounded>
@@ -160,6 +172,7 @@ class RingSoftmax {
         derive(tiles, softmax, here_, size_at(p), query_gradient);
       });
       carry(p, p - 1, here_.gradient, p > 1 ? next_.gradient : home_.gradient, d());
+      carry(p, p - 1, here_.bias_gradient, p > 1 ? next_.bias_gradient : home_.bias_gradient);
       if (p == 1) return;
       move_documents(p, p - 1, here_, next_);
       move_factors<Bounded>(p, p - 1, here_, next_);
@@ -187,7 +200,8 @@ class RingSoftmax {
   template <class S>
   void derive(Tiles& tiles, const S& softmax, const Block& block, std::size_t n, std::span<T> query_gradient) const {
     DerivativesOf<S> half{softmax};
-    tiles.run(half, {query_gradient, {block.gradient, block.gradient ? n * d() : 0}});
+    tiles.run(half, {query_gradient, {block.gradient, block.gradient ? n * d() : 0}, {},
+                     {block.bias_gradient, block.bias_gradient ? n : 0}});
   }
 
   /// A block's array of `width` numbers per document, a places from its home, to b.

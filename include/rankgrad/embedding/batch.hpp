@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <rankgrad/embedding/own_negatives.hpp>
 #include <rankgrad/embedding/relations.hpp>
 #include <rankgrad/embedding/tiles.hpp>
 
@@ -13,7 +14,9 @@ template <Real T>
 struct Batch {
   Side<T> queries, documents;
   Relations pairs;
+  OwnNegatives<T> own;
   T* bias = nullptr;    ///< [documents] in units of similarity, or null
+  double bias_unit = 1; ///< what a bias of 1 is there
   double longest = 0;   ///< no similarity is further from 0, its bias and its rounding included
 };
 
@@ -21,12 +24,14 @@ struct Batch {
 template <Real T>
 Batch<T> batch_of(const EmbeddingView<T>& view, Similarity similarity, double temperature, Workspace& workspace) {
   Batch<T> batch;
+  batch.bias_unit = temperature;
   std::uint8_t* const asks = workspace.take<std::uint8_t>(view.query_count());
   for (std::size_t i = 0; i < view.query_count(); ++i) asks[i] = has_positive(view, i);
   batch.queries = side_of<T>(view.queries, view.dimension, {asks, view.query_count()}, similarity, workspace);
   batch.documents = side_of<T>(view.documents, view.dimension, view.document_mask, similarity, workspace);
   batch.pairs = relations_of(view, batch.queries, batch.documents, workspace);
-  batch.longest = 1.001 * batch.queries.longest * batch.documents.longest;
+  batch.own = own_negatives_of(view, batch.queries, similarity, workspace);
+  batch.longest = 1.001 * batch.queries.longest * std::max(batch.documents.longest, batch.own.rows.longest);
   if (view.document_bias.empty()) return batch;
   batch.bias = workspace.take<T>(batch.documents.n);
   double highest = 0;
@@ -52,17 +57,22 @@ double* weights_of(const EmbeddingView<T>& view, const Batch<T>& batch, Normaliz
   return weight;
 }
 
+/// body(number of the pair, query, document) for all positives, by any worker.
+template <Real T, class Body>
+void for_each_positive(const Batch<T>& batch, Workspace& workspace, const Body& body) {
+  for_each_stretch(batch.queries.n, workspace, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i)
+      batch.pairs.for_positives(i, 0, batch.documents.n, [&](std::size_t k) { body(k, i, std::size_t{batch.pairs.document[k]}); });
+  });
+}
+
 /// s_ij + bias_j of all positives.
 template <Real T>
 void find_similarities(const Batch<T>& batch, double* to, Workspace& workspace) {
   const Side<T>&queries = batch.queries, &documents = batch.documents;
-  for_each_stretch(queries.n, workspace, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i)
-      batch.pairs.for_positives(i, 0, documents.n, [&](std::size_t k) {
-        const std::size_t j = batch.pairs.document[k];
-        const double s = dot(queries.row(i), queries.factor(i), documents.row(j), documents.factor(j), queries.dimension);
-        to[k] = s + (batch.bias ? static_cast<double>(batch.bias[j]) : 0);
-      });
+  for_each_positive(batch, workspace, [&](std::size_t k, std::size_t i, std::size_t j) {
+    const double s = dot(queries.row(i), queries.factor(i), documents.row(j), documents.factor(j), queries.dimension);
+    to[k] = s + (batch.bias ? static_cast<double>(batch.bias[j]) : 0);
   });
 }
 
@@ -90,12 +100,14 @@ void put_positives(const Relations& pairs, const T* slope, const Tile<T>& tile, 
                       [&](std::size_t k) { derivative[pairs.document[k] - tile.column] = slope[k]; });
 }
 
-/// From the gradient by the rows that entered the products to that by the embeddings. Returns sum_ij s_ij dL/ds_ij.
+/// From the gradient by what entered the products, and by the bias there, to that by embeddings and bias. Returns sum_ij s_ij dL/ds_ij.
 template <Real T>
 double finish_gradients(const Batch<T>& batch, const EmbeddingGradient<T>& out, Workspace& workspace) {
   const double by_queries = out.queries.empty() ? 0 : finish_gradient(batch.queries, out.queries.data(), workspace);
   const double by_documents = out.documents.empty() ? 0 : finish_gradient(batch.documents, out.documents.data(), workspace);
-  return out.queries.empty() ? by_documents : by_queries;
+  for (T& slope : out.document_bias) slope *= static_cast<T>(batch.bias_unit);
+  const double by_own = finish_gradient(batch.own, out, workspace);
+  return out.queries.empty() && !out.documents.empty() ? by_documents + by_own : by_queries;
 }
 
 /// The batch in which documents look for queries. Those without a query's interest do not ask there, queries without a positive

@@ -76,7 +76,7 @@ Status validate(const CandidateView<T>& view) {
 ///   L    = the loss of the lists x with their labels and weights, reduced as by a BatchEvaluator
 ///   g_k  = dL/dx_k / tau,   dL/dq_i = sum of g_k k_j over the candidates of query i,   dL/dk_j = sum of g_k q_i over the lists
 ///          that document j is in; cosines: of directions, and on by (g - (g . u) u) / |x|
-///   dL/dlog(1/tau) = sum_k s_k g_k
+///   dL/dlog(1/tau) = sum_k s_k g_k,   dL/dbias_j = tau times the sum of g_k over the lists that document j is in
 ///
 /// Shapes      see CandidateView.
 /// Units       those of the loss.
@@ -132,7 +132,7 @@ class CandidateEvaluator {
       if (part.valid) result.valid = true;
     if (!gradient.wanted()) return result;
 
-    for (const std::span<T> part : {gradient.queries, gradient.documents})
+    for (const std::span<T> part : gradient.parts())
       for_each_stretch(part.size(), workspace,
                        [&](std::size_t begin, std::size_t end) { simd::clear(part.data() + begin, end - begin); });
     for (std::size_t k = 0; k < n; ++k) {
@@ -140,6 +140,7 @@ class CandidateEvaluator {
       if (slopes[k] != T(0)) result.log_scale_gradient += similarities[k] * static_cast<double>(slopes[k]);
     }
     add_gradients(pairs.queries, pairs.documents, view.offsets.data(), pairs.document, slopes, gradient, workspace);
+    for (T& slope : gradient.document_bias) slope *= static_cast<T>(lists.temperature);
     if (lists.similarity == Similarity::dot) return result;
     if (!gradient.queries.empty()) finish_gradient(pairs.queries, gradient.queries.data(), workspace);
     if (!gradient.documents.empty()) finish_gradient(pairs.documents, gradient.documents.data(), workspace);

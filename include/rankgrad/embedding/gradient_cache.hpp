@@ -45,7 +45,8 @@ class GradientCache {
     RANKGRAD_EXPECTS(dimension > 0 && chunk > 0, "a gradient cache needs a dimension and rows in a chunk");
   }
 
-  /// `view` says what belongs together (positives, ids, masks, weights); its embeddings are ignored.
+  /// `view` says what belongs together (positives, ids, masks, weights); its embeddings are ignored, but for own negatives, which are
+  /// as they are and get no gradient.
   template <class L, class Queries, class Documents, class E = Serial>
   EmbeddingValue<T> operator()(const L& loss, const Queries& queries, const Documents& documents, EmbeddingView<T> view = {},
                                const E& executor = {}) {

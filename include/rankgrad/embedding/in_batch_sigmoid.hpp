@@ -66,7 +66,8 @@ class SigmoidOfNegatives {
 /// The sigmoid loss of all pairs of a batch: is document j one of query i, yes or no?
 ///
 ///   x_ij = s_ij / tau + b + bias_j,   s_ij = q_i . k_j, or their cosine       z_ij = 1 for a positive of query i, else -1
-///   L    = (1/W) sum_i w_i sum_{j in C_i} log(1 + e^{-z_ij x_ij})             C_i: all documents but those that are left out
+///   L    = (1/W) sum_i w_i sum_{j in C_i} log(1 + e^{-z_ij x_ij})             C_i: all documents but those that are left out,
+///                                                                           and the query's own negatives
 ///   dL/ds_ij = -(w_i / (W tau)) z_ij sigmoid(-z_ij x_ij),   dL/db = tau sum_ij dL/ds_ij   (EmbeddingValue::bias_gradient)
 ///   dL/dq_i  = sum_j dL/ds_ij k_j,   dL/dk_j = sum_i dL/ds_ij q_i          cosines: of directions, and on by (g - (g . u) u) / |x|
 ///   dL/dlog(1/tau) = sum_ij s_ij dL/ds_ij
@@ -92,6 +93,7 @@ struct InBatchSigmoid {
   Similarity similarity = Similarity::dot;
   Normalize normalize = Normalize::mean;
   embedding::TileSizes tiles{};
+  static constexpr bool takes_own_negatives = true;
 
   Status check() const {
     if (!is_finite(bias)) return Status::error("rankgrad: InBatchSigmoid.bias is %g; it must be finite", bias);
@@ -117,9 +119,17 @@ struct InBatchSigmoid {
         along_bias -= missing;
         slope[k] = static_cast<T>(-missing / temperature);
       }
+    for (std::size_t i = 0; i < pairs.queries; ++i)
+      batch.own.for_each(i, [&](std::size_t k) {
+        const double x = static_cast<double>(batch.own.similarity[k]) / temperature + bias, too_much = weight[i] * simd::sigmoid(x);
+        value += weight[i] * simd::softplus(x);
+        along_bias += too_much;
+        batch.own.slope[k] = static_cast<T>(too_much / temperature);
+      });
     Tiles<T> matrix(batch.queries, batch.documents, tiles, out.wanted(), workspace);
     SigmoidOfNegatives<T> negatives(1 / temperature, bias, batch, weight, slope, matrix.chunks(), workspace);
     matrix.run(negatives, out);
+    if (out.wanted()) add_gradients(batch.queries, batch.own, out, workspace);
     EmbeddingValue<T> result{static_cast<T>(value + negatives.value()), finish_gradients(batch, out, workspace), true};
     if (out.wanted()) result.bias_gradient = along_bias + negatives.slope();
     return result;

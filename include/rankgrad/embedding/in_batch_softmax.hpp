@@ -15,48 +15,9 @@
 // serves rows and columns, and they share one exponential.
 #pragma once
 
-#include <rankgrad/contrastive/info_nce.hpp>
-#include <rankgrad/embedding/batch.hpp>
+#include <rankgrad/embedding/in_batch_positives.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::embedding {
-
-/// What the losses over in-batch softmaxes have in common.
-struct SoftmaxSettings {
-  double scale, smoothing, focal_gamma;
-  bool detach_focal, together;
-};
-
-/// The anchors of one direction.
-template <Real T>
-struct SoftmaxAnchors {
-  bool used = false;
-  std::size_t n = 0;
-  double *weight, *positives, *candidates;
-  T* top;                                                 ///< highest similarity of a negative
-  double *sum, *similarities;                             ///< over the negatives: e^{scale (s - top)}; s, for smoothing
-  double *positive_top, *positive_sum, *positive_logits;  ///< over the positives, of their logits
-  double *slope, *focus;                                  ///< B; the sum of the C_i where they differ
-  T *factor, *level;                                      ///< e^{scale (s - top)} to the derivative; the smoothing's part
-
-  SoftmaxAnchors(bool use, std::size_t size, Workspace& workspace) : used(use), n(size) {
-    constexpr double low = std::numeric_limits<double>::lowest();
-    for (double** a : {&weight, &positives, &candidates, &sum, &similarities, &positive_sum, &positive_logits, &slope, &focus})
-      *a = workspace.take<double>(n, 0.0);
-    positive_top = workspace.take<double>(n, low);
-    // Below every similarity, and above what is not there; of anchors that are not used, above everything: no share of it.
-    top = workspace.take<T>(n, std::numeric_limits<T>::lowest() / T(used ? 8 : -8));
-    factor = workspace.take<T>(n, T(0));
-    level = workspace.take<T>(n, T(0));
-  }
-  bool valid(std::size_t a) const { return used && positives[a] > 0 && candidates[a] > positives[a] && weight[a] > 0; }
-
-  double positive_lse(std::size_t a) const { return positive_top[a] + std::log(positive_sum[a]); }
-  /// z
-  double gap(std::size_t a, double scale) const {
-    if (sum[a] == 0) return -std::numeric_limits<double>::infinity();   // NaN is not nothing
-    return scale * static_cast<double>(top[a]) + std::log(sum[a]) - positive_lse(a);
-  }
-};
 
 /// What the anchors know of their negatives goes on from what it is: with Passes::both a matrix may come in parts, each with an
 /// objective of its own. `bound` must then be that of all parts.
@@ -68,13 +29,11 @@ class InBatchSoftmax {
   /// weights of the anchors (with the factor of a mean) are set by the caller; logits: of the pairs of `relations`.
   InBatchSoftmax(const SoftmaxSettings& settings, const Relations& relations, SoftmaxAnchors<T>& rows, SoftmaxAnchors<T>& columns,
                  const T* bias, double bound, std::size_t block, std::size_t chunks, Workspace& workspace)
-      : settings_(settings), pairs_(relations), rows_(rows), columns_(columns), bias_(bias), power_(settings.scale),
-        chunks_(chunks) {
+      : positives(settings, relations, workspace), settings_(settings), pairs_(relations), rows_(rows), columns_(columns), bias_(bias),
+        power_(settings.scale), chunks_(chunks) {
     // Bounded: |x| <= bound; neither sums of e^{x - shift} nor what they are divided by overflow or vanish. A shift that is 0
     // is rounded nowhere.
     shift_ = static_cast<T>(std::max(0.0, bound - headroom) / settings.scale);
-    logit = workspace.take<double>(relations.pairs());
-    slope_ = workspace.take<T>(relations.pairs(), T(0));
     tops_ = workspace.take<T>(block * chunks);
     sums_ = workspace.take<T>(block * chunks);
     if (settings.smoothing > 0) similarities_ = workspace.take<T>(block * chunks);
@@ -83,18 +42,21 @@ class InBatchSoftmax {
   static constexpr double headroom = sizeof(T) == 4 ? 50 : 300;
   static constexpr double largest_bound = sizeof(T) == 4 ? 60 : 450;
 
-  double* logit;   ///< [pairs] of the positives, set by the caller before anything else
+  SoftmaxPositives<T> positives;
 
-  /// What the anchors know of their positives.
-  void open() {
-    for (SoftmaxAnchors<T>* anchors : {&rows_, &columns_}) {
-      if (!anchors->used) continue;
-      for_pairs(*anchors, 0, pairs_.queries, [&](std::size_t k, std::size_t a) {
-        anchors->positive_top[a] = std::max(anchors->positive_top[a], logit[k]);
-        anchors->positive_logits[a] += logit[k];
-      });
-      for_pairs(*anchors, 0, pairs_.queries, [&](std::size_t k, std::size_t a) {
-        anchors->positive_sum[a] += std::exp(logit[k] - anchors->positive_top[a]);
+  /// What the anchors know of their positives, and rows of the negatives that they alone see.
+  void open(const OwnNegatives<T>& own) {
+    positives.open(rows_, true);
+    positives.open(columns_, false);
+    for (std::size_t i = 0; i < rows_.n && rows_.used; ++i) {
+      if (own.count(i) == 0) continue;
+      T top = rows_.top[i];
+      own.for_each(i, [&](std::size_t k) { top = std::max(top, own.similarity[k]); });
+      raise(i, Bounded ? shift_ : top);
+      own.for_each(i, [&](std::size_t k) {
+        const double s = static_cast<double>(own.similarity[k]);
+        rows_.sum[i] += std::exp(settings_.scale * (s - static_cast<double>(rows_.top[i])));
+        rows_.similarities[i] += s;
       });
     }
   }
@@ -141,18 +103,17 @@ class InBatchSoftmax {
     for (std::size_t r = 0; r < n && rows_.used; ++r) {
       const std::size_t i = row[r];
       const T *const tops = tops_ + r * chunks_, *const sums = sums_ + r * chunks_;
-      const T before = rows_.top[i], top = std::max(before, *std::max_element(tops, tops + chunks_));
-      double sum = rows_.sum[i];   // of the documents that were here before
-      if (sum > 0) sum *= std::exp(settings_.scale * (static_cast<double>(before) - static_cast<double>(top)));
+      raise(i, *std::max_element(tops, tops + chunks_));
+      const T top = rows_.top[i];
+      double sum = rows_.sum[i];   // of what was here before
       for (std::size_t c = 0; c < chunks_; ++c) {
         sum += static_cast<double>(sums[c]) * std::exp(settings_.scale * (static_cast<double>(tops[c]) - static_cast<double>(top)));
         if (similarities_) rows_.similarities[i] += static_cast<double>(similarities_[r * chunks_ + c]);
       }
-      rows_.top[i] = top;
       rows_.sum[i] = sum;
     }
     if constexpr (How == Passes::rows) {
-      settle(rows_, first_row_, first_row_ + n, first_row_, first_row_ + n);
+      positives.settle(rows_, true, first_row_, first_row_ + n, first_row_, first_row_ + n);
       for (std::size_t r = 0; r < n; ++r)   // a row's factor, for what is relative to the top of a tile
         for (std::size_t c = 0; c < chunks_; ++c) {
           const double below = static_cast<double>(tops_[r * chunks_ + c]) - static_cast<double>(rows_.top[row[r]]);
@@ -161,8 +122,8 @@ class InBatchSoftmax {
     }
   }
   void close() {
-    settle(rows_, 0, pairs_.queries, 0, rows_.n);
-    settle(columns_, 0, pairs_.queries, 0, columns_.n);
+    positives.settle(rows_, true, 0, pairs_.queries, 0, rows_.n);
+    positives.settle(columns_, false, 0, pairs_.queries, 0, columns_.n);
   }
 
   void derive(const Tile<T>& tile) const {
@@ -187,15 +148,30 @@ class InBatchSoftmax {
         }
       }
       pairs_.for_same(i, tile.column, tile.columns, [&](std::size_t j) { s[j - tile.column] = T(0); });
-      put_positives(pairs_, slope_, tile, r);
+      put_positives(pairs_, positives.slopes(), tile, r);
     }
   }
 
-  double value() const { return value_; }
-  /// dL/ds of the positives.
-  const T* slopes() const { return slope_; }
+  /// dL/ds of the negatives that one row alone sees, when all is settled.
+  void derive(const OwnNegatives<T>& own) const {
+    for (std::size_t i = 0; i < rows_.n; ++i) {
+      if (own.count(i) == 0 || !rows_.valid(i)) continue;
+      const double factor = settings_.scale * rows_.weight[i], even = settings_.smoothing / rows_.candidates[i];
+      const double lse = rows_.positive_lse(i) + contrastive::softplus(rows_.gap(i, settings_.scale));
+      own.for_each(i, [&](std::size_t k) {
+        const double p = std::exp(settings_.scale * static_cast<double>(own.similarity[k]) - lse);
+        own.slope[k] = static_cast<T>(factor * (rows_.slope[i] * p - even));
+      });
+    }
+  }
 
  private:
+  /// The sum of a row is from here on relative to `top`, if that is higher than what it was relative to.
+  void raise(std::size_t i, T top) {
+    const T before = std::exchange(rows_.top[i], std::max(rows_.top[i], top));
+    const double below = static_cast<double>(before) - static_cast<double>(rows_.top[i]);
+    if (rows_.sum[i] > 0) rows_.sum[i] *= std::exp(settings_.scale * below);
+  }
   void see_columns(const Tile<T>& tile) const {
     using namespace simd;
     for (std::size_t j = 0; j < tile.columns; j += lanes<T>) {
@@ -226,72 +202,13 @@ class InBatchSoftmax {
     }
   }
 
-  /// body(pair, anchor) for the positives of the queries begin .. end - 1.
-  template <class Body>
-  void for_pairs(const SoftmaxAnchors<T>& anchors, std::size_t begin, std::size_t end, const Body& body) const {
-    const bool by_row = &anchors == &rows_;
-    for (std::size_t i = begin; i < end; ++i)
-      for (std::size_t k = pairs_.offset[i]; k < pairs_.offset[i + 1]; ++k) body(k, by_row ? i : pairs_.document[k]);
-  }
-
-  /// Values and slopes of the anchors first .. last - 1, whose positives are those of the queries begin .. end - 1.
-  void settle(SoftmaxAnchors<T>& anchors, std::size_t begin, std::size_t end, std::size_t first, std::size_t last) {
-    if (!anchors.used) return;
-    const double scale = settings_.scale, e = settings_.smoothing, gamma = settings_.focal_gamma, kept = 1 - e;
-    const bool detach = settings_.detach_focal, together = settings_.together;
-    const auto multiple = [&](std::size_t a) { return !together && gamma > 0 && anchors.positives[a] > 1; };
-    const auto focal_of = [&](std::size_t k, std::size_t a, double l) {
-      const double own = l + (anchors.positive_lse(a) - logit[k]);
-      return contrastive::focal(own, -std::expm1(-own), gamma, detach);
-    };
-    if (gamma > 0 && !together)
-      for_pairs(anchors, begin, end, [&](std::size_t k, std::size_t a) {
-        if (!anchors.valid(a) || !multiple(a)) return;
-        const auto focal = focal_of(k, a, contrastive::softplus(anchors.gap(a, scale)));
-        anchors.focus[a] += focal.slope / anchors.positives[a];
-        value_ += anchors.weight[a] * kept * focal.value / anchors.positives[a];
-      });
-    for (std::size_t a = first; a < last; ++a) {
-      if (!anchors.valid(a)) continue;
-      const double z = anchors.gap(a, scale), l = contrastive::softplus(z), lse = anchors.positive_lse(a) + l;
-      const double weight = anchors.weight[a];
-      double main = 0;
-      if (!multiple(a)) {
-        const auto focal = contrastive::focal(l, contrastive::sigmoid(z), gamma, detach);
-        const bool apart = !together && anchors.positives[a] > 1;
-        main = apart ? l + (anchors.positive_lse(a) - anchors.positive_logits[a] / anchors.positives[a]) : focal.value;
-        anchors.focus[a] = apart ? 1 : focal.slope;
-      }
-      if (e > 0) {
-        const double logits = scale * anchors.similarities[a] + anchors.positive_logits[a];
-        main = kept * main + e * (lse - logits / anchors.candidates[a]);
-      }
-      value_ += weight * main;
-      anchors.slope[a] = kept * anchors.focus[a] + e;
-      anchors.level[a] = static_cast<T>(scale * weight * e / anchors.candidates[a]);
-      const double share = anchors.sum[a] == 0 ? 0 : std::exp(scale * static_cast<double>(anchors.top[a]) - lse);
-      anchors.factor[a] = static_cast<T>(scale * weight * anchors.slope[a] * share);
-    }
-    for_pairs(anchors, begin, end, [&](std::size_t k, std::size_t a) {
-      if (!anchors.valid(a)) return;
-      const double z = anchors.gap(a, scale), rest = contrastive::sigmoid(z), won = contrastive::sigmoid(-z);
-      const double r = std::exp(logit[k] - anchors.positive_lse(a)), share = 1 / anchors.positives[a];
-      double slope = -e / anchors.candidates[a];
-      if (multiple(a)) slope += anchors.slope[a] * r * won - kept * share * focal_of(k, a, contrastive::softplus(z)).slope;
-      else if (together || anchors.positives[a] < 2) slope += r * (e * won - kept * anchors.focus[a] * rest);
-      else slope += (r - share) - r * rest + e * share;
-      slope_[k] += static_cast<T>(scale * anchors.weight[a] * slope);
-    });
-  }
-
   SoftmaxSettings settings_;
   const Relations& pairs_;
   SoftmaxAnchors<T>&rows_, &columns_;
   const T* bias_;
   simd::ScaledExp<T> power_;
   std::size_t chunks_, first_row_ = 0;
-  T shift_, *slope_, *tops_, *sums_, *similarities_ = nullptr;
-  double value_ = 0;
+  T shift_, *tops_, *sums_, *similarities_ = nullptr;
 };
 
 }  // namespace rankgrad::embedding

@@ -57,7 +57,8 @@ RANKGRAD_NOINLINE void add_rows(std::size_t begin, std::size_t end, std::size_t 
   }
 }
 
-/// Adds the gradient by the embeddings (of length 1 where they are cosines: finish_gradient() does the rest). Pairs of slope 0
+/// Adds the gradient by the embeddings (of length 1 where they are cosines: finish_gradient() does the rest) and, for what is added to
+/// the similarities of a document, the sum of its slopes. Pairs of slope 0
 /// are passed over, whatever their embeddings are.
 template <Real T>
 void add_gradients(const Side<T>& queries, const Side<T>& documents, const std::uint32_t* offset, const std::uint32_t* document,
@@ -85,12 +86,18 @@ void add_gradients(const Side<T>& queries, const Side<T>& documents, const std::
         return RowTerm<T>{slope[k] * documents.factor(j), documents.row(j)};
       });
     });
-  if (out.documents.empty()) return;
+  if (out.documents.empty() && out.document_bias.empty()) return;
   std::uint32_t* const turned = workspace.take<std::uint32_t>(active);
   for (std::size_t j = 2; j < documents.n + 2; ++j) column_begin[j] += column_begin[j - 1];
   for (std::uint32_t a = 0; a < active; ++a) turned[column_begin[document[pair[a]] + 1]++] = a;   // where one begins, its end
   for_each_row(documents.n, workspace, [&](std::size_t j) {
     if (column_begin[j] == column_begin[j + 1]) return;
+    if (!out.document_bias.empty()) {
+      double sum = 0;
+      for (std::size_t z = column_begin[j]; z < column_begin[j + 1]; ++z) sum += static_cast<double>(slope[pair[turned[z]]]);
+      out.document_bias[documents.number[j]] += static_cast<T>(sum);
+    }
+    if (out.documents.empty()) return;
     add_rows<T>(column_begin[j], column_begin[j + 1], d, out.documents.data() + documents.number[j] * d, [&](std::size_t z) {
       const std::size_t a = turned[z], i = query[a];
       return RowTerm<T>{slope[pair[a]] * queries.factor(i), queries.row(i)};

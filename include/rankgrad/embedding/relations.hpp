@@ -12,9 +12,11 @@ struct Relations {
   std::size_t queries = 0, documents = 0;
   std::uint32_t *offset = nullptr, *document = nullptr;
   std::uint32_t *members = nullptr, *same_begin = nullptr, *same_end = nullptr;   ///< null without ids
+  double* targets = nullptr;   ///< [pairs], above 0; null where the view has none
 
   std::size_t pairs() const { return offset[queries]; }
   std::size_t positives(std::size_t i) const { return offset[i + 1] - offset[i]; }
+  double target(std::size_t k) const { return targets ? targets[k] : 1; }
 
   /// body(number of the pair) for the positives of query i among the documents first .. first + n - 1.
   template <class Body>
@@ -50,12 +52,9 @@ struct Relations {
 /// Is query i there, and a positive of it?
 template <Real T>
 bool has_positive(const EmbeddingView<T>& view, std::size_t i) {
-  if (!view.query_mask.empty() && !view.query_mask[i]) return false;
-  const auto there = [&](std::size_t j) { return view.document_mask.empty() || view.document_mask[j]; };
-  if (view.positive_offsets.empty()) return there(i);
-  for (std::size_t k = view.positive_offsets[i]; k < view.positive_offsets[i + 1]; ++k)
-    if (there(view.positives[k])) return true;
-  return false;
+  bool found = false;
+  if (view.has_query(i)) view.for_positives(i, [&](std::size_t, T) { found = true; });
+  return found;
 }
 
 /// Fills in who has the id of a query. id(j): of the present document j.
@@ -79,25 +78,22 @@ void find_same(Relations& all, const EmbeddingView<T>& view, const Side<T>& quer
 
 template <Real T>
 Relations relations_of(const EmbeddingView<T>& view, const Side<T>& queries, const Side<T>& documents, Workspace& workspace) {
-  constexpr std::uint32_t absent = std::numeric_limits<std::uint32_t>::max();
   Relations all;
   all.queries = queries.n;
   all.documents = documents.n;
-  std::uint32_t* const present = workspace.take<std::uint32_t>(view.document_count(), absent);
+  std::uint32_t* const present = workspace.take<std::uint32_t>(view.document_count());
   for (std::size_t j = 0; j < documents.n; ++j) present[documents.number[j]] = static_cast<std::uint32_t>(j);
-  const bool diagonal = view.positive_offsets.empty();
+  const std::size_t listed = view.positive_offsets.empty() ? queries.n : view.positives.size();
   all.offset = workspace.take<std::uint32_t>(queries.n + 1);
-  all.document = workspace.take<std::uint32_t>(diagonal ? queries.n : view.positives.size());
+  all.document = workspace.take<std::uint32_t>(listed);
+  if (!view.targets.empty()) all.targets = workspace.take<double>(listed);
   std::uint32_t pairs = 0;
   for (std::size_t i = 0; i < queries.n; ++i) {
-    const std::uint32_t q = queries.number[i];
     all.offset[i] = pairs;
-    if (diagonal) {
-      all.document[pairs++] = present[q];   // it is there: has_positive()
-      continue;
-    }
-    for (std::size_t k = view.positive_offsets[q]; k < view.positive_offsets[q + 1]; ++k)
-      if (const std::uint32_t j = present[view.positives[k]]; j != absent) all.document[pairs++] = j;
+    view.for_positives(queries.number[i], [&](std::size_t j, T target) {
+      if (all.targets) all.targets[pairs] = static_cast<double>(target);
+      all.document[pairs++] = present[j];
+    });
   }
   all.offset[queries.n] = pairs;
   if (!view.query_ids.empty())

@@ -78,6 +78,17 @@ double dot(const T* a, T factor_a, const T* b, T factor_b, std::size_t d) {
   return sum.total();
 }
 
+/// The cosine of two rows, in double whatever T is: a small angle is in its last digits. The factors keep squares in range.
+template <Real T>
+double cosine(const T* a, T factor_a, const T* b, T factor_b, std::size_t d) {
+  double aa = 0, bb = 0, ab = 0;
+  for (std::size_t k = 0; k < d; ++k) {
+    const double x = static_cast<double>(a[k]) * static_cast<double>(factor_a), y = static_cast<double>(b[k]) * static_cast<double>(factor_b);
+    aa += x * x, bb += y * y, ab += x * y;
+  }
+  return aa * bb == 0 ? 0 : ab / std::sqrt(aa * bb);
+}
+
 /// Rows number[0 .. n) of a side as blocks [block][feature][unit], the last one filled with zeros: what meets `unit` rows of a
 /// product at once. to: round_up(n, unit) dimension.
 template <Real T>

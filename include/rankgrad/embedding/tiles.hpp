@@ -3,16 +3,14 @@
 // SPDX-License-Identifier: MIT
 //
 //   S = Q K^T        tile after tile: `rows` queries by `columns` documents in scratch
-//   dQ += D K, dK += D^T Q      where the objective has turned a tile of S into D = dL/dS
+//   dQ += D K, dK += D^T Q      where the objective has turned a tile of S into D = dL/dS; and D^T 1, by what is added to columns
 //
-// What an objective needs before it can tell D decides how the tiles are walked through (Passes). All products share one kernel
-// (simd/product.hpp). Documents are packed once, in both orders; queries block by block. Everything that is shared among workers
-// is cut by the sizes of the batch alone, every number has one owner and a fixed order of additions: the bits are those of one
-// thread. A tile stays in its worker's cache from its product to what it adds to both gradients.
+// What an objective needs before it can tell D decides how the tiles are walked through (Passes); the products: tile_products.hpp.
+// Everything that is shared among workers is cut by the sizes of the batch alone, every number has one owner and a fixed order of
+// additions: the bits are those of one thread. A tile stays in its worker's cache from its product to what it adds to both gradients.
 #pragma once
 
-#include <rankgrad/embedding/side.hpp>
-#include <rankgrad/simd/denormals.hpp>
+#include <rankgrad/embedding/tile_products.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::embedding {
 
@@ -26,62 +24,23 @@ enum class Passes {
   sums    ///< the first half of both, for a matrix that comes in parts (the second is one): see(tile) for all, close_rows()
 };
 
-/// A part of the matrix. The entries right of `columns` up to the next whole pack may be read and written.
-template <Real T>
-struct Tile {
-  const std::uint32_t* row;   ///< [rows] numbers of the present queries
-  std::size_t rows, column, columns, chunk;   ///< documents column .. column + columns - 1; chunk numbers such ranges
-  T* entries;
-  std::size_t stride;
-  std::size_t seat;   ///< tiles at work at the same time have different ones
-
-  T* operator[](std::size_t r) const { return entries + r * stride; }
-};
-
-/// How much of the matrix is looked at at once; 0: chosen by the dimension alone, as was fastest where it was measured (AVX2 and
-/// AVX-512, caches of 32 to 48 KiB and of 1 to 2 MiB). Memory: for every worker a tile and what it adds to its queries, rows *
-/// (columns + dimension) numbers; for Passes::rows the tiles of some rows by all documents.
-struct TileSizes {
-  std::size_t rows = 0;               ///< queries of a tile
-  std::size_t columns = 0;            ///< documents of a tile
-  std::size_t tiles_at_once = 8;      ///< that workers compute side by side; one thread takes one
-
-  constexpr TileSizes of(std::size_t dimension) const {
-    const bool narrow = dimension <= 256;
-    return {rows ? rows : narrow ? 192 : 576, columns ? columns : narrow ? 384 : 192, tiles_at_once ? tiles_at_once : 1};
-  }
-};
-
 template <Real T>
 class Tiles {
-  static constexpr std::size_t unit = simd::panel<T>, strip = simd::block_rows;
+  static constexpr std::size_t unit = TileProducts<T>::unit, strip = TileProducts<T>::strip;
 
  public:
   Tiles(const Side<T>& queries, const Side<T>& documents, const TileSizes& sizes, bool gradient, Workspace& workspace)
-      : queries_(queries), documents_(documents), workspace_(workspace), d_(queries.dimension), gradient_(gradient) {
+      : queries_(queries), documents_(documents), workspace_(workspace), d_(queries.dimension),
+        rows_(simd::round_up(std::min(sizes.of(d_).rows, queries.n), strip)), gradient_(gradient),
+        products_(queries, documents, rows_, gradient, workspace), row_(workspace.take<std::uint32_t>(rows_)) {
     const TileSizes chosen = sizes.of(d_);
-    rows_ = simd::round_up(std::min(chosen.rows, queries.n), strip);
     // Tiles of about one size, and as many of them as two or four workers can share evenly.
     std::size_t tiles = (documents.n + chosen.columns - 1) / chosen.columns;
     if (tiles > 2) tiles = simd::round_up(tiles, 4);
     chunk_ = std::max(unit, tiles ? simd::round_up((documents.n + tiles - 1) / tiles, unit) : unit);
     const std::size_t groups = (chunks() + chosen.tiles_at_once - 1) / chosen.tiles_at_once;
     at_once_ = groups ? (chunks() + groups - 1) / groups : 1;
-    by_column_ = workspace.take<T>(simd::round_up(documents.n, unit) * d_);
-    if (gradient) by_feature_ = workspace.take<T>(documents.n * simd::round_up(d_, unit));
-    for_each_piece(chunks(), workspace, [&](std::size_t c, Workspace&) {
-      const auto [first, n] = range(c);
-      std::uint32_t rows[64];
-      for (std::size_t p = 0; p < n; p += unit) {   // a panel at a time
-        const std::size_t size = std::min(unit, n - p);
-        for (std::size_t i = 0; i < size; ++i) rows[i] = static_cast<std::uint32_t>(first + p + i);
-        pack_transposed(documents_, rows, size, unit, by_column_ + (first + p) * d_);
-        if (gradient_) pack_features(documents_, rows, first + p, size, documents_.n, by_feature_);
-      }
-    });
-    row_ = workspace.take<std::uint32_t>(rows_);
-    by_row_ = workspace.take<T>(rows_ * d_);
-    if (gradient) own_features_ = workspace.take<T>(rows_ * simd::round_up(d_, unit));
+    for_each_piece(chunks(), workspace, [&](std::size_t c, Workspace&) { products_.take_documents(range(c).first, range(c).n); });
   }
 
   std::size_t chunks() const { return (documents_.n + chunk_ - 1) / chunk_; }
@@ -108,11 +67,12 @@ class Tiles {
     constexpr bool adds_up = requires(const Tile<T>& tile) { objective.add_up(tile); };
     const std::size_t wide = Objective::passes == Passes::rows && (gradient_ || adds_up) ? all : group;
     T* const entries = workspace_.take<T>(wide * rows_ * stride(), T(0));
-    T* const parts = gradient_ ? workspace_.take<T>(group * rows_ * padded()) : nullptr;
+    T* const parts = gradient_ ? workspace_.take<T>(group * rows_ * products_.padded()) : nullptr;
+    double* const column_sums = out.document_bias.empty() ? nullptr : workspace_.take<double>(documents_.n, 0.0);
     /// The queries first, first + 1, .. take the rows from `at` on.
     const auto take_rows = [&](std::size_t first, std::size_t n, std::size_t at) {
       for (std::size_t i = 0; i < n; ++i) row_[at + i] = static_cast<std::uint32_t>(first + i);
-      pack_transposed(queries_, row_ + at, n, strip, by_row_);
+      products_.take_queries(row_ + at, n);
     };
     const auto for_each_block = [&](const auto& body) {
       for (std::size_t first = 0; first < queries_.n; first += rows_) {
@@ -136,13 +96,14 @@ class Tiles {
       }
     };
     const auto see = [&](const Tile<T>& tile, std::size_t) {
-      multiply(tile);
+      products_.multiply(tile);
       if constexpr (Objective::passes != Passes::one) objective.see(tile);
     };
     const auto nothing = [](std::size_t) {};
     const auto add_gradients = [&](const Tile<T>& tile, std::size_t slot) {
-      add_documents(tile, to_documents);
-      if (to_queries) multiply_back(tile, parts + slot * rows_ * padded());
+      products_.add_documents(tile, to_documents);
+      if (column_sums) products_.add_columns(tile, column_sums);
+      if (to_queries) products_.multiply_back(tile, parts + slot * rows_ * products_.padded());
     };
 
     if constexpr (Objective::passes == Passes::rows) {
@@ -164,7 +125,7 @@ class Tiles {
         kept += n;
         const bool room = kept + std::max(strip, rows_ / 2) <= rows_;
         if (kept == 0 || (room && first < queries_.n)) continue;
-        pack_features(queries_, row_, 0, kept, rows_, own_features_);
+        products_.take_features(row_, kept);
         for_each_tile(0, kept, [&](const Tile<T>& tile, std::size_t slot) {
           objective.derive(tile);
           add_gradients(tile, slot);
@@ -183,20 +144,21 @@ class Tiles {
       }
       if constexpr (Objective::passes != Passes::sums)
         for_each_block([&](std::size_t n) {
-          if (gradient_) pack_features(queries_, row_, 0, n, rows_, own_features_);
+          if (gradient_) products_.take_features(row_, n);
           for_each_tile(0, n, [&](const Tile<T>& tile, std::size_t slot) {
-            multiply(tile);
+            products_.multiply(tile);
             objective.derive(tile);
             if (gradient_) add_gradients(tile, slot);
           }, [&](std::size_t tiles) { if (gradient_) add_queries(n, parts, tiles, to_queries); });
         });
     }
+    for (std::size_t j = 0; column_sums && j < documents_.n; ++j)
+      out.document_bias[documents_.number[j]] += static_cast<T>(column_sums[j]);
   }
 
  private:
-  // Distances of rows: no multiple of 4096 bytes, or they would share few places of the cache; and a tile stands in few pages.
-  std::size_t stride() const { return chunk_ + 128 / sizeof(T); }   // and a strip may begin at a tile's last column
-  std::size_t padded() const { return simd::round_up(d_, unit) + 64 / sizeof(T); }
+  // The distance of rows, as TileProducts::padded(), and a tile stands in few pages. A strip may begin at a tile's last column.
+  std::size_t stride() const { return chunk_ + 128 / sizeof(T); }
 
   struct Range {
     std::size_t first, n;
@@ -206,74 +168,6 @@ class Tiles {
     return {first, std::min(chunk_, documents_.n - first)};
   }
 
-  /// sum of `steps` products in stretches that the first cache holds: body(first step, their number, is it the first stretch).
-  template <class Body>
-  static void in_stretches(std::size_t steps, const Body& body) {
-    constexpr std::size_t most = simd::product_steps<T>;
-    const std::size_t count = (steps + most - 1) / most, even = (steps + count - 1) / count;
-    for (std::size_t k = 0; k < steps; k += even) body(k, std::min(even, steps - k), k == 0);
-  }
-
-  void multiply(const Tile<T>& tile) const {
-    in_stretches(d_, [&](std::size_t k, std::size_t steps, bool first) {
-      for (std::size_t j = 0; j < tile.columns; j += unit) {
-        const T* const b = by_column_ + (tile.column + j) * d_ + k * unit;
-        for (std::size_t i = 0; i < tile.rows; i += strip) 
-          block<true>(by_row_ + i * d_ + k * strip, 1, steps, b, tile[i] + j, tile.stride, first);
-      }
-    });
-  }
-
-  /// A block of a product, stored, or added to what stands there. Packed: a is [step][strip], else rows at a distance.
-  template <bool Packed>
-  RANKGRAD_NOINLINE static void block(const T* a, std::size_t a_row, std::size_t steps, const T* b, T* to, std::size_t stride,
-                                      bool first) {
-    using namespace simd;
-    const std::size_t row = Packed ? 1 : a_row, step = Packed ? strip : 1;
-    if (first)
-      block_product<T>(steps, a, row, step, b, [=](std::size_t r, std::size_t c, Pack<T> v) RANKGRAD_INLINE {
-        store(to + r * stride + c * lanes<T>, v);
-      });
-    else
-      block_product<T>(steps, a, row, step, b, [=](std::size_t r, std::size_t c, Pack<T> v) RANKGRAD_INLINE {
-        accumulate(to + r * stride + c * lanes<T>, v);
-      });
-  }
-
-  /// dK += D^T Q for the documents of a tile, into the user's rows: some of a block may be missing, and some of a panel.
-  void add_documents(const Tile<T>& tile, T* gradient) const {
-    if (!gradient) return;
-    for (std::size_t f = 0; f < d_; f += unit)
-      in_stretches(tile.rows, [&](std::size_t k, std::size_t steps, bool) {
-        const T* const b = own_features_ + (f * rows_ + k * unit);
-        for (std::size_t j = 0; j < tile.columns; j += strip)
-          block_to_rows(tile[k] + j, tile.stride, steps, b, gradient, documents_.number + tile.column + j,
-                        std::min(strip, tile.columns - j), f);
-      });
-  }
-  RANKGRAD_NOINLINE void block_to_rows(const T* a, std::size_t stride, std::size_t steps, const T* b, T* gradient,
-                                       const std::uint32_t* number, std::size_t rows, std::size_t f) const {
-    using namespace simd;
-    T* to[strip] = {};
-    for (std::size_t r = 0; r < rows; ++r) to[r] = gradient + number[r] * d_ + f;
-    const std::size_t width = std::min(unit, d_ - f);
-    block_product<T>(steps, a, 1, stride, b, [&](std::size_t r, std::size_t c, Pack<T> v) RANKGRAD_INLINE {
-      if (r >= rows || c * lanes<T> >= width) return;
-      const std::size_t left = width - c * lanes<T>;
-      T* const at = to[r] + c * lanes<T>;
-      store_up_to(at, left, load_up_to(at, left, T(0)) + v);
-    });
-  }
-
-  /// part = D K for the queries of a tile: [rows][padded()].
-  void multiply_back(const Tile<T>& tile, T* part) const {
-    for (std::size_t f = 0; f < d_; f += unit)
-      in_stretches(tile.columns, [&](std::size_t k, std::size_t steps, bool first) {
-        const T* const b = by_feature_ + (f * documents_.n + (tile.column + k) * unit);
-        for (std::size_t i = 0; i < tile.rows; i += strip)
-          block<false>(tile[i] + k, tile.stride, steps, b, part + i * padded() + f, padded(), first);
-      });
-  }
   /// dQ += the parts of the tiles, one after the other.
   void add_queries(std::size_t n, const T* parts, std::size_t tiles, T* gradient) const {
     if (!gradient) return;
@@ -284,7 +178,7 @@ class Tiles {
         T* const to = gradient + queries_.number[row_[i]] * d_;
         simd::for_each_pack<T>(d_, [&](std::size_t k, auto at) RANKGRAD_INLINE {
           simd::Pack<T> sum = at.load(to + k, T(0));
-          for (std::size_t c = 0; c < tiles; ++c) sum = sum + at.load(parts + (c * rows_ + i) * padded() + k, T(0));
+          for (std::size_t c = 0; c < tiles; ++c) sum = sum + at.load(parts + (c * rows_ + i) * products_.padded() + k, T(0));
           at.store(to + k, sum);
         });
       }
@@ -308,9 +202,9 @@ class Tiles {
 
   const Side<T>&queries_, &documents_;
   Workspace& workspace_;
-  std::size_t d_, rows_, chunk_, at_once_;
+  std::size_t d_, rows_, chunk_ = 0, at_once_ = 0;
   bool gradient_;
-  T *by_column_, *by_feature_ = nullptr, *by_row_, *own_features_ = nullptr;
+  TileProducts<T> products_;
   std::uint32_t* row_;
 };
 

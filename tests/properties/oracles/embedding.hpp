@@ -21,7 +21,8 @@ struct EmbeddingOracle<rg::InBatchInfoNce> {
             {.temperature = 0.2, .direction = Direction::both, .smoothing = 0.05, .focal_gamma = 2, .detach_focal = false,
              .average_directions = false, .normalize = rg::Normalize::sum},
             {.temperature = 0.1, .similarity = Similarity::cosine, .positives = Positives::together, .smoothing = 0.2,
-             .focal_gamma = 1, .normalize = rg::Normalize::sum}};
+             .focal_gamma = 1, .normalize = rg::Normalize::sum},
+            {.temperature = 0.1, .direction = Direction::both, .weigh_by_targets = true}};
   }
   static EmbeddingTraits traits(const L& loss) {
     return {.smooth = loss.focal_gamma == 0 || !loss.detach_focal, .weights_repeat = loss.direction == rg::Direction::rows};
@@ -35,18 +36,24 @@ struct EmbeddingOracle<rg::InBatchInfoNce> {
             {{.focal_gamma = -1}, "InBatchInfoNce.focal_gamma is -1; it must be finite and at least 0"}};
   }
 
+  static bool takes_own_negatives(const L& loss) { return loss.direction != rg::Direction::columns; }
+  static bool takes_targets(const L& loss) { return loss.positives == rg::Positives::mean; }
+
   /// One row, or one column: the logits of what takes part.
   struct Anchor {
-    std::vector<long double> logits;
+    std::vector<long double> logits, target;
     std::vector<bool> positive;
     std::vector<std::size_t> place;   ///< in the matrix
     long double weight = 0;
 
-    void add(long double logit, bool is_positive, std::size_t where) {
-      logits.push_back(logit), positive.push_back(is_positive), place.push_back(where);
+    void add(long double logit, long double of_target, std::size_t where) {
+      logits.push_back(logit), target.push_back(of_target), positive.push_back(of_target > 0), place.push_back(where);
     }
-    std::size_t positives() const { return static_cast<std::size_t>(std::count(positive.begin(), positive.end(), true)); }
-    bool counts() const { return positives() > 0 && positives() < logits.size() && weight > 0; }
+    long double mass() const { return std::accumulate(target.begin(), target.end(), 0.0L); }
+    bool counts(bool distributions) const {
+      const auto positives = static_cast<std::size_t>(std::count(positive.begin(), positive.end(), true));
+      return positives > 0 && logits.size() > (distributions ? 1 : positives) && weight > 0;
+    }
     /// log sum e^x of those that are (or are not) among these.
     long double log_sum(const std::vector<bool>& among, bool inside) const {
       long double top = -std::numeric_limits<long double>::infinity(), sum = 0;
@@ -77,7 +84,7 @@ struct EmbeddingOracle<rg::InBatchInfoNce> {
     for (std::size_t j = 0; j < n && loss.positives == rg::Positives::mean; ++j) {
       std::vector<bool> one(n);
       one[j] = true;
-      if (a.positive[j]) add_term(loss, a, one, factor * (1 - e) / static_cast<long double>(a.positives()), to);
+      if (a.positive[j]) add_term(loss, a, one, factor * (1 - e) * a.target[j] / a.mass(), to);
     }
     const long double share = factor * e / static_cast<long double>(n), all = a.log_sum(std::vector<bool>(n, true), true);
     for (std::size_t j = 0; j < n && e > 0; ++j) {
@@ -93,25 +100,27 @@ struct EmbeddingOracle<rg::InBatchInfoNce> {
       for (std::size_t j = 0; j < m.columns; ++j) {
         if (m.left_out[m.at(i, j)]) continue;
         const long double x = m.similarity[m.at(i, j)] * scale + m.bias[j];
-        rows[i].add(x, m.positive[m.at(i, j)], m.at(i, j));
-        columns[j].add(x, m.positive[m.at(i, j)], m.at(i, j));
+        rows[i].add(x, m.target[m.at(i, j)], m.at(i, j));
+        columns[j].add(x, m.target[m.at(i, j)], m.at(i, j));
       }
+    for (std::size_t i = 0; i < m.rows; ++i) m.for_own(i, [&](std::size_t place) { rows[i].add(m.similarity[place] * scale, 0, place); });
     for (std::size_t i = 0; i < m.rows; ++i) {
-      rows[i].weight = m.weights[i];
+      const long double mass = rows[i].mass();
+      rows[i].weight = m.weights[i] * (loss.weigh_by_targets ? mass : 1);
       for (std::size_t j = 0; j < m.columns; ++j)
-        if (m.positive[m.at(i, j)]) columns[j].weight += m.weights[i] / static_cast<long double>(rows[i].positives());
+        if (m.positive[m.at(i, j)]) columns[j].weight += rows[i].weight * m.target[m.at(i, j)] / mass;
     }
     Derivatives result{0, false, std::vector<long double>(m.similarity.size())};
     for (const bool by_column : {false, true}) {
       if (loss.direction == (by_column ? rg::Direction::rows : rg::Direction::columns)) continue;
       const std::vector<Anchor>& anchors = by_column ? columns : rows;
       long double total = 0;
-      for (const Anchor& a : anchors) total += a.counts() ? a.weight : 0;
+      for (const Anchor& a : anchors) total += a.counts(m.distributions) ? a.weight : 0;
       if (!(total > 0)) continue;
       result.valid = true;
       const long double half = loss.direction == rg::Direction::both && loss.average_directions ? 0.5L : 1.0L;
       for (const Anchor& a : anchors)
-        if (a.counts()) add_anchor(loss, a, half * a.weight / (loss.normalize == rg::Normalize::mean ? total : 1), result);
+        if (a.counts(m.distributions)) add_anchor(loss, a, half * a.weight / (loss.normalize == rg::Normalize::mean ? total : 1), result);
     }
     for (long double& slope : result.slopes) slope *= scale;
     return result;

@@ -21,6 +21,7 @@ struct EmbeddingOracle<rg::InBatchSigmoid> {
             {.temperature = 0.01, .bias = -16.5, .similarity = rg::Similarity::cosine}};
   }
   static EmbeddingTraits traits(const L&) { return {.weights_repeat = true, .one_is_nothing = false}; }
+  static bool takes_own_negatives(const L&) { return true; }
   static std::vector<Refused<L>> refused() {
     return {{{.temperature = 0}, "InBatchSigmoid.temperature is 0; it must be finite and above 0"},
             {{.bias = std::numeric_limits<double>::infinity()}, "InBatchSigmoid.bias is inf; it must be finite"}};
@@ -29,14 +30,17 @@ struct EmbeddingOracle<rg::InBatchSigmoid> {
   static Derivatives define(const L& loss, const SimilarityMatrix& m) {
     const long double tau = loss.temperature, total = std::accumulate(m.weights.begin(), m.weights.end(), 0.0L);
     Derivatives result{0, total > 0, std::vector<long double>(m.similarity.size())};
-    for (std::size_t i = 0; i < m.rows && result.valid; ++i)
-      for (std::size_t j = 0; j < m.columns; ++j) {
-        if (m.left_out[m.at(i, j)]) continue;
-        const long double z = m.positive[m.at(i, j)] ? 1 : -1, weight = m.weights[i] / (loss.normalize == rg::Normalize::mean ? total : 1);
-        const long double x = m.similarity[m.at(i, j)] / tau + m.bias[j] + static_cast<long double>(loss.bias);
+    for (std::size_t i = 0; i < m.rows && result.valid; ++i) {
+      const long double weight = m.weights[i] / (loss.normalize == rg::Normalize::mean ? total : 1);
+      const auto add = [&](std::size_t place, long double z, long double bias) {
+        const long double x = m.similarity[place] / tau + bias + static_cast<long double>(loss.bias);
         result.value += weight * softplus(-z * x);
-        result.slopes[m.at(i, j)] = -weight * z * sigmoid(-z * x) / tau;
-      }
+        result.slopes[place] = -weight * z * sigmoid(-z * x) / tau;
+      };
+      for (std::size_t j = 0; j < m.columns; ++j)
+        if (!m.left_out[m.at(i, j)]) add(m.at(i, j), m.positive[m.at(i, j)] ? 1 : -1, m.bias[j]);
+      m.for_own(i, [&](std::size_t place) { add(place, -1, 0); });
+    }
     return result;
   }
 };
