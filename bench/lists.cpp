@@ -19,7 +19,7 @@ const std::set<std::string, std::less<>> long_lists{
     "auc/mann_whitney_hinge", "auc/mann_whitney_squared_hinge", "auc/mann_whitney_square", "auc/mann_whitney_exponential",
     "metric/ndcg", "sort/by_score", "sort/by_label", "auc/mann_whitney_logistic", "pairwise/ranknet", "pairwise/hinge",
     "pairwise/squared_hinge", "pairwise/lambdarank", "listwise/approx_ndcg", "listwise/jensen_shannon", "contrastive/info_nce",
-    "contrastive/distribution_alignment", "pointwise/soft_f1", "pairwise/rank_margin",
+    "contrastive/distribution_alignment", "pointwise/soft_f1", "pairwise/rank_margin", "contrastive/arcface",
 };
 
 const Row rows[] = {
@@ -31,9 +31,11 @@ const Row rows[] = {
     {"listwise/jensen_shannon", Count::items},
     {"contrastive/info_nce", Count::items},
     {"contrastive/distribution_alignment", Count::items},
+    {"contrastive/arcface", Count::items, {.one_class = true}},
     {"pointwise/soft_f1", Count::items, {.binary_labels = true}},
     {"pairwise/rank_weighted_ranknet", Count::pairs},
     {"pairwise/rank_margin", Count::pairs},
+    {"pairwise/rank_margin_per_gap", Count::pairs},
     {"plackett_luce/listmle", Count::items},
     {"metric/ndcg", Count::items},
     {"sort/by_score", Count::items},
@@ -43,6 +45,8 @@ const Row rows[] = {
     {"pairwise/squared_hinge", Count::pairs},
     {"pairwise/pairwise_softmax", Count::pairs},
     {"pairwise/lambdarank", Count::pairs},
+    {"pairwise/ndcg_loss2", Count::pairs},
+    {"pairwise/ndcg_loss2pp", Count::pairs},
     {"curriculum/ranknet", Count::pairs, {.easiness = true}},
     {"auc/mann_whitney_logistic", Count::pairs, {.binary_labels = true}},
     {"auc/mann_whitney_hinge", Count::pairs, {.binary_labels = true}},

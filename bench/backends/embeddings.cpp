@@ -3,6 +3,10 @@
 
 #include <rankgrad/embedding/embedding_evaluator.hpp>
 #include <rankgrad/embedding/in_batch_info_nce.hpp>
+#include <rankgrad/embedding/in_batch_mann_whitney.hpp>
+#include <rankgrad/embedding/in_batch_multi_similarity.hpp>
+#include <rankgrad/embedding/in_batch_sigmoid.hpp>
+#include <rankgrad/embedding/in_batch_triplet.hpp>
 #include <rankgrad/exec/threads.hpp>
 
 #include <array>
@@ -30,9 +34,8 @@ double multiply_adds(const Embeddings<float>& in) {
   return static_cast<double>(simd::sum(all));
 }
 
-template <class E>
-Method<float, Embeddings<float>> method(const std::string& name, const rg::InBatchInfoNce& loss, bool gradient_wanted,
-                                        std::shared_ptr<const E> executor) {
+template <class L, class E>
+Method<float, Embeddings<float>> method(const std::string& name, const L& loss, bool gradient_wanted, std::shared_ptr<const E> executor) {
   return {name, [=, evaluate = std::make_shared<rg::EmbeddingEvaluator<float>>()](const Embeddings<float>& in, std::span<float> out) {
             const rg::EmbeddingView<float> view{.dimension = in.dimension, .queries = in.queries, .documents = in.documents};
             rg::EmbeddingGradient<float> gradient;
@@ -50,10 +53,22 @@ void append_embeddings(std::string_view loss, Methods<Embeddings<float>>& method
     methods.back().compare = Compare::nothing;
     return;
   }
+  const auto serial = std::make_shared<const rg::Serial>();
+  const auto add = [&](std::string_view name, const auto& other) {
+    if (loss == name) methods.push_back(method(RANKGRAD_BUILD_NAME, other, true, serial));
+  };
+  add("embedding/sigmoid", rg::InBatchSigmoid{});
+  add("embedding/triplet_log_sum_exp", rg::InBatchTripletLogSumExp{});
+  add("embedding/hardest_negative", rg::InBatchHardestNegativeTriplet{});
+  add("embedding/multi_similarity", rg::InBatchMultiSimilarity{});
+  add("embedding/mann_whitney", rg::InBatchMannWhitney{});
+  add("embedding/mann_whitney_of_rows", rg::InBatchMannWhitney{.scope = rg::Scope::list});
+  if (loss.find("info_nce") == loss.npos) return;
+
   rg::InBatchInfoNce info_nce{.temperature = 0.05};
   if (loss.ends_with("_both")) info_nce.direction = rg::Direction::both;
   const bool gradient = !loss.ends_with("_value");
-  methods.push_back(method(RANKGRAD_BUILD_NAME, info_nce, gradient, std::make_shared<const rg::Serial>()));
+  methods.push_back(method(RANKGRAD_BUILD_NAME, info_nce, gradient, serial));
   if (!loss.starts_with("threads/")) return;
   methods.push_back(method(std::string(RANKGRAD_BUILD_NAME) + "_2_threads", info_nce, gradient,
                            std::make_shared<const rg::exec::Threads>(2)));

@@ -1,11 +1,9 @@
 // The library as a user calls it: one list through value_and_gradient(), batches through a BatchEvaluator, with the
 // default input checks. Compiled twice: RANKGRAD_BUILD is `native`, or `avx2` for x86-64-v3 on a machine that has more.
-#include "support/problem.hpp"
+#include "backends/library_views.hpp"
 
 #include <rankgrad/auc/mann_whitney.hpp>
-#include <rankgrad/bradley_terry/bradley_terry.hpp>
-#include <rankgrad/bradley_terry/davidson.hpp>
-#include <rankgrad/bradley_terry/rao_kupper.hpp>
+#include <rankgrad/contrastive/arcface.hpp>
 #include <rankgrad/contrastive/distribution_alignment.hpp>
 #include <rankgrad/contrastive/info_nce.hpp>
 #include <rankgrad/core/batch_evaluator.hpp>
@@ -16,6 +14,7 @@
 #include <rankgrad/listwise/softmax.hpp>
 #include <rankgrad/metric/ndcg.hpp>
 #include <rankgrad/pairwise/hinge.hpp>
+#include <rankgrad/pairwise/lambda_loss.hpp>
 #include <rankgrad/pairwise/lambdarank.hpp>
 #include <rankgrad/pairwise/pairwise_softmax.hpp>
 #include <rankgrad/pairwise/rank_margin.hpp>
@@ -25,15 +24,10 @@
 #include <rankgrad/pointwise/confusion_loss.hpp>
 #include <rankgrad/pointwise/mean_squared_error.hpp>
 #include <rankgrad/pointwise/sigmoid_cross_entropy.hpp>
-#include <rankgrad/tokens/cross_entropy.hpp>
-#include <rankgrad/triplet/triplet_log_sum_exp.hpp>
-
-#include <memory>
 
 namespace bench::RANKGRAD_BUILD {
 namespace {
 
-namespace rg = rankgrad;
 namespace simd = rankgrad::simd;
 
 constexpr bool is_native = std::string_view(RANKGRAD_BUILD_NAME) == "rankgrad";
@@ -94,13 +88,17 @@ void with_loss(std::string_view name, const Use& use) {
   take("contrastive/distribution_alignment", rg::DistributionAlignment{.temperature = 1, .label_temperature = 1});
   take("pointwise/soft_f1", rg::ConfusionLoss{.amplification = 10});
   take("pairwise/rank_weighted_ranknet", rg::RankWeightedRankNet{});
+  take("contrastive/arcface", rg::ArcFace{});
   take("pairwise/rank_margin", rg::RankMargin{.reduction = rg::GapReduction::sum});
+  take("pairwise/rank_margin_per_gap", rg::RankMargin{});
   take("plackett_luce/listmle", rg::ListMle{.ties = rg::TargetTies::stable});
   take("pairwise/ranknet", rg::RankNet{});
   take("pairwise/hinge", rg::Hinge{});
   take("pairwise/squared_hinge", rg::SquaredHinge{});
   take("pairwise/pairwise_softmax", rg::PairwiseSoftmax{});
   take("pairwise/lambdarank", rg::LambdaRank{});
+  take("pairwise/ndcg_loss2", rg::LambdaLoss{});
+  take("pairwise/ndcg_loss2pp", rg::LambdaLoss{.scheme = rg::LambdaScheme::ndcg_loss2pp});
   take("curriculum/ranknet", rg::Curriculum<rg::RankNet>{.loss = {}, .progress = 0.25});
   take("auc/mann_whitney_logistic", rg::MannWhitney{});
   take("auc/mann_whitney_hinge", rg::MannWhitney{.surrogate = rg::Surrogate::hinge});
@@ -224,41 +222,6 @@ void append_for(std::string_view loss, Methods<Lists<T>>& methods) {
     methods.push_back({RANKGRAD_BUILD_NAME, ndcg});
   }
 }
-template <class T>
-void append_for(std::string_view loss, Methods<Comparisons<T>>& methods) {
-  const auto add = [&](std::string_view name, const auto& model) {
-    const auto run = [model, workspace = std::make_shared<rg::Workspace>()](const Comparisons<T>& in, std::span<T> gradient) {
-      const auto* outcome = reinterpret_cast<const rg::Outcome*>(in.outcome.data());   // an enumeration over the same type
-      const rg::ComparisonView<T> view{.scores = in.scores, .first = in.first, .second = in.second, .outcome = {outcome, in.outcome.size()}};
-      return static_cast<double>(rg::value_and_gradient(model, view, gradient, *workspace));
-    };
-    if (loss == name) methods.push_back({RANKGRAD_BUILD_NAME, run});
-  };
-  add("bradley_terry/bradley_terry", rg::BradleyTerry{});
-  add("bradley_terry/rao_kupper", rg::RaoKupper{});
-  add("bradley_terry/davidson", rg::Davidson{});
-}
-struct TokenKept {
-  rg::Workspace workspace;
-  std::vector<std::uint32_t> targets;
-};
-template <class T>
-void append_for(std::string_view loss, Methods<Similarities<T>>& methods) {
-  if (loss == "tokens/cross_entropy") {
-    const auto run = [kept = std::make_shared<TokenKept>()](const Similarities<T>& in, std::span<T> gradient) {
-      kept->targets.assign(in.ids.begin(), in.ids.end());
-      const rg::TokenView<T> view{.logits = in.matrix, .vocabulary = in.matrix.size() / in.ids.size(), .targets = kept->targets};
-      return static_cast<double>(rg::value_and_gradient(rg::TokenCrossEntropy{}, view, gradient, kept->workspace));
-    };
-    methods.push_back({RANKGRAD_BUILD_NAME, run});
-    return;
-  }
-  const auto run = [workspace = std::make_shared<rg::Workspace>()](const Similarities<T>& in, std::span<T> gradient) {
-    const rg::SimilarityView<T> view{.similarity = in.matrix, .ids = in.ids};
-    return static_cast<double>(rg::value_and_gradient(rg::TripletLogSumExp{}, view, gradient, *workspace));
-  };
-  methods.push_back({RANKGRAD_BUILD_NAME, run});
-}
 
 /// Elementary functions: name, and body(x, where the result goes, how far on the next result goes).
 template <class T>
@@ -296,6 +259,10 @@ template void append(std::string_view, Methods<Comparisons<float>>&);
 template void append(std::string_view, Methods<Comparisons<double>>&);
 template void append(std::string_view, Methods<Similarities<float>>&);
 template void append(std::string_view, Methods<Similarities<double>>&);
+template void append(std::string_view, Methods<Rollouts<float>>&);
+template void append(std::string_view, Methods<Rollouts<double>>&);
+template void append(std::string_view, Methods<Preferences<float>>&);
+template void append(std::string_view, Methods<Preferences<double>>&);
 template void append(std::string_view, Methods<Numbers<float>>&);
 template void append(std::string_view, Methods<Numbers<double>>&);
 

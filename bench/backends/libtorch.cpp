@@ -149,7 +149,7 @@ void append_for(std::string_view loss, Methods<Similarities<float>>& methods) {
   methods.push_back({"libtorch", triplet, ~std::size_t{0}, Compare::roughly});
 }
 void append_for(std::string_view loss, Methods<Embeddings<float>>& methods) {
-  if (loss.starts_with("threads/") || loss.starts_with("limit/")) return;
+  if (!loss.starts_with("embedding/info_nce")) return;
   const bool both = loss.ends_with("_both"), forward = loss.ends_with("_value");
   methods.push_back({"libtorch", [=](const Embeddings<float>& in, std::span<float> gradient) {
                        const auto n = static_cast<std::int64_t>(in.rows()), d = static_cast<std::int64_t>(in.dimension);
@@ -183,6 +183,10 @@ template void append(std::string_view, Methods<Comparisons<float>>&);
 template void append(std::string_view, Methods<Comparisons<double>>&);
 template void append(std::string_view, Methods<Similarities<float>>&);
 template void append(std::string_view, Methods<Similarities<double>>&);
+template void append(std::string_view, Methods<Rollouts<float>>&);
+template void append(std::string_view, Methods<Rollouts<double>>&);
+template void append(std::string_view, Methods<Preferences<float>>&);
+template void append(std::string_view, Methods<Preferences<double>>&);
 template void append(std::string_view, Methods<Embeddings<float>>&);
 
 }  // namespace bench::libtorch

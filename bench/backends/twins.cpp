@@ -4,7 +4,8 @@
 #include "backends/twins_comparisons.hpp"
 #include "backends/twins_distributions.hpp"
 #include "backends/twins_listwise.hpp"
-#include "backends/twins_triplet.hpp"
+#include "backends/twins_matrices.hpp"
+#include "backends/twins_policies.hpp"
 
 #include <map>
 
@@ -79,13 +80,17 @@ Table<T> make_table() {
   add("contrastive/info_nce", InfoNce{});
   add("contrastive/distribution_alignment", DistributionAlignment{});
   add("pointwise/soft_f1", SoftF1{});
-  add("pairwise/rank_margin", RankMargin{}, longest_for_pairs<T>);
+  add("contrastive/arcface", ArcFace{});
+  add("pairwise/rank_margin", RankMargin<false>{}, longest_for_pairs<T>);
+  add("pairwise/rank_margin_per_gap", RankMargin<true>{}, longest_for_pairs<T>);
   add_pairs<T, Logistic>(table, "pairwise/rank_weighted_ranknet", RankSum{});
   add_pairs<T, Logistic>(table, "pairwise/ranknet");
   add_pairs<T, Hinge>(table, "pairwise/hinge");
   add_pairs<T, SquaredHinge>(table, "pairwise/squared_hinge");
   add_pairs<T, SoftZeroOne>(table, "pairwise/pairwise_softmax");
   add_pairs<T, Logistic>(table, "pairwise/lambdarank", DeltaNdcg{});
+  add_pairs<T, Logistic>(table, "pairwise/ndcg_loss2", GainAndGap<false>{});
+  add_pairs<T, Logistic>(table, "pairwise/ndcg_loss2pp", GainAndGap<true>{});
   add_pairs<T, Logistic>(table, "curriculum/ranknet", Easiness{0.25});
   add("auc/mann_whitney_logistic", MannWhitneyLogistic{}, longest_for_pairs<T>);
   add("auc/mann_whitney_hinge", MannWhitneyHinge<false>{});
@@ -121,8 +126,23 @@ void append_for(std::string_view loss, Methods<Comparisons<T>>& methods) {
 }
 template <class T>
 void append_for(std::string_view loss, Methods<Similarities<T>>& methods) {
-  if (loss == "triplet/triplet_log_sum_exp") methods.push_back({plain_name, Triplet{}});
+  if (loss == "triplet/triplet_log_sum_exp") methods.push_back({plain_name, Triplet<LogSumExpOfNegatives>{}});
+  if (loss == "triplet/hardest_negative") methods.push_back({plain_name, Triplet<HardestNegative>{}});
+  if (loss == "triplet/sum_hinge") methods.push_back({plain_name, Triplet<SumOfHinges>{}});
+  if (loss == "triplet/multi_similarity") methods.push_back({plain_name, MultiSimilarity{}});
+  if (loss == "contrastive/symmetric_info_nce") methods.push_back({plain_name, SymmetricInfoNce{}});
+  if (loss == "contrastive/grouped_info_nce") methods.push_back({plain_name, GroupedInfoNce{}});
   if (loss == "tokens/cross_entropy") methods.push_back({plain_name, TokenCrossEntropy{}});
+}
+template <class T>
+void append_for(std::string_view loss, Methods<Rollouts<T>>& methods) {
+  if (loss == "policy/grpo") methods.push_back({plain_name, Grpo{}});
+  if (loss == "policy/dapo") methods.push_back({plain_name, Grpo{.clip_high = 0.28, .beta = 0, .per = Grpo::Per::token}});
+  if (loss == "policy/dr_grpo") methods.push_back({plain_name, Grpo{.beta = 0, .per = Grpo::Per::constant, .by_deviation = false}});
+}
+template <class T>
+void append_for(std::string_view loss, Methods<Preferences<T>>& methods) {
+  if (loss == "preference/dpo") methods.push_back({plain_name, Dpo{}});
 }
 
 }  // namespace
@@ -137,5 +157,9 @@ template void append(std::string_view, Methods<Comparisons<float>>&);
 template void append(std::string_view, Methods<Comparisons<double>>&);
 template void append(std::string_view, Methods<Similarities<float>>&);
 template void append(std::string_view, Methods<Similarities<double>>&);
+template void append(std::string_view, Methods<Rollouts<float>>&);
+template void append(std::string_view, Methods<Rollouts<double>>&);
+template void append(std::string_view, Methods<Preferences<float>>&);
+template void append(std::string_view, Methods<Preferences<double>>&);
 
 }  // namespace bench::RANKGRAD_TWINS

@@ -29,6 +29,39 @@ struct InfoNce {
   }
 };
 
+/// ArcFace with margin 0.5 and scale 64: the angle of the class counts as larger by the margin.
+struct ArcFace {
+  double margin = 0.5, scale = 64;
+
+  template <class T>
+  std::optional<double> operator()(const List<T>& list, T* gradient) {
+    const std::size_t n = list.size();
+    const auto own = static_cast<std::size_t>(std::find(list.labels.begin(), list.labels.end(), T(1)) - list.labels.begin());
+    if (own == n || n < 2) {
+      std::fill_n(gradient, n, T(0));
+      return {};
+    }
+    const double c = static_cast<double>(list.scores[own]), sine = std::sqrt((1 - c) * (1 + c));
+    const bool beyond = c < -std::cos(margin);   // where the cosine would rise again
+    const T moved = static_cast<T>(beyond ? c - margin * std::sin(margin) : c * std::cos(margin) - sine * std::sin(margin));
+    const double slope = beyond ? 1 : std::cos(margin) + c * std::sin(margin) / std::max(sine, 1e-6);
+    std::copy_n(list.scores.begin(), n, gradient);
+    gradient[own] = moved;
+    const T top = *std::max_element(gradient, gradient + n), s = static_cast<T>(scale);
+    gradient[own] = T(-1e30);   // its exponential apart, so that a small loss keeps its digits
+    double others = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      gradient[i] = std::exp(s * (gradient[i] - top));
+      others += static_cast<double>(gradient[i]);
+    }
+    const double mine = std::exp(scale * static_cast<double>(moved - top));
+    const T factor = static_cast<T>(scale / (mine + others));
+    for (std::size_t i = 0; i < n; ++i) gradient[i] *= factor;
+    gradient[own] = static_cast<T>(-scale * slope * others / (mine + others));
+    return std::log1p(others / mine);
+  }
+};
+
 /// Half of Jeffreys' divergence between softmax(labels) and softmax(scores).
 struct DistributionAlignment {
   template <class T>
@@ -134,7 +167,8 @@ struct RankSum {
   }
 };
 
-/// The sum over all pairs in label order of max(0, s_j - s_i + (j - i) / 1000).
+/// The sum over all pairs in label order of max(0, s_j - s_i + (j - i) / 1000); with PerGap the mean of those with equal j - i.
+template <bool PerGap>
 struct RankMargin {
   std::vector<std::uint32_t> order;
 
@@ -152,14 +186,18 @@ struct RankMargin {
     const double middle = 0.5 * (static_cast<double>(*low) + static_cast<double>(*high));
     for (std::size_t i = 0; i < n; ++i)
       moved[i] = static_cast<T>((static_cast<double>(list.scores[order[i]]) - middle) + static_cast<double>(i) * 0.001);
+    static thread_local std::vector<T> by_gap;
+    if (PerGap) by_gap.resize(n);
+    for (std::size_t gap = 1; PerGap && gap < n; ++gap) by_gap[gap] = T(1) / static_cast<T>(n - gap);
     double total = 0;
     for (std::size_t i = 0; i < n; ++i)
       for (std::size_t j = i + 1; j < n; ++j) {
         const T v = moved[j] - moved[i];
         if (!(v > T(0))) continue;
-        total += static_cast<double>(v);
-        gradient[order[i]] -= T(1);
-        gradient[order[j]] += T(1);
+        const T weight = PerGap ? by_gap[j - i] : T(1);
+        total += static_cast<double>(weight * v);
+        gradient[order[i]] -= weight;
+        gradient[order[j]] += weight;
       }
     return total;
   }

@@ -116,7 +116,9 @@ struct DeltaNdcg {
     for (std::size_t r = 0; r < n; ++r) ideal += (std::exp2(ideal_gains[r]) - 1) / std::log2(static_cast<double>(r + 2));
     if (!(ideal > 0)) return false;
     std::iota(by_score.begin(), by_score.end(), 0u);
-    std::sort(by_score.begin(), by_score.end(), [&](auto a, auto b) { return list.scores[a] > list.scores[b]; });
+    std::sort(by_score.begin(), by_score.end(), [&](auto a, auto b) {
+      return list.scores[a] > list.scores[b] || (list.scores[a] == list.scores[b] && a < b);
+    });
     for (std::size_t r = 0; r < n; ++r) discount[by_score[r]] = static_cast<T>(1 / std::log2(static_cast<double>(r + 2)));
     for (std::size_t i = 0; i < n; ++i) gain[i] = static_cast<T>((std::exp2(static_cast<double>(list.labels[i])) - 1) / ideal);
     return true;
@@ -125,6 +127,38 @@ struct DeltaNdcg {
   auto at(const std::vector<std::uint32_t>& order) const {
     return [gain = gather(values<T>(0), order, values<T>(2)), discount = gather(values<T>(1), order, values<T>(3))](
                std::size_t i, std::size_t j) { return (gain[i] - gain[j]) * std::abs(discount[i] - discount[j]); };
+  }
+};
+
+/// NDCG-Loss2: |G_i - G_j| (D(gap) - D(gap + 1)), gap the distance of the two ranks; with Plus that ten times, and |delta NDCG|.
+/// In bits.
+template <bool Plus>
+struct GainAndGap : DeltaNdcg {
+  std::vector<std::int32_t> rank, ordered;
+
+  template <class T>
+  static std::vector<T>& of_gap() {
+    static thread_local std::vector<T> kept;
+    return kept;
+  }
+  template <class T>
+  bool prepare(const List<T>& list) {
+    const std::size_t n = list.size();
+    if (!DeltaNdcg::prepare(list)) return false;
+    for (T& gain : values<T>(0)) gain *= static_cast<T>(1 / std::log(2.0));
+    rank.resize(n), of_gap<T>().assign(n, T(0));
+    for (std::size_t r = 0; r < n; ++r) rank[by_score[r]] = static_cast<std::int32_t>(r);
+    for (std::size_t gap = 1; gap < n; ++gap)
+      of_gap<T>()[gap] = static_cast<T>(1 / std::log2(static_cast<double>(gap + 1)) - 1 / std::log2(static_cast<double>(gap + 2)));
+    return true;
+  }
+  template <class T>
+  auto at(const std::vector<std::uint32_t>& order) {
+    return [gain = gather(values<T>(0), order, values<T>(2)), discount = gather(values<T>(1), order, values<T>(3)),
+            ranks = gather(rank, order, ordered), delta = of_gap<T>().data()](std::size_t i, std::size_t j) {
+      const T near = delta[std::abs(ranks[i] - ranks[j])];
+      return (gain[i] - gain[j]) * (Plus ? T(10) * near + std::abs(discount[i] - discount[j]) : near);
+    };
   }
 };
 

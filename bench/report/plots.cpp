@@ -36,6 +36,14 @@ std::string block(const std::string& name, const std::vector<Point>& points) {
   return text + "EOD\n";
 }
 
+/// A list of n has n scores; a matrix has more, and of tokens and pairs one would not say so.
+bool is_list(const Problem& problem) {
+  for (const char* other : {"bradley_terry/", "policy/", "preference/", "threads/"})
+    if (problem.loss.starts_with(other)) return false;
+  const Time& own = problem.methods.at("rankgrad");
+  return own.total < 1.5 * problem.length() * own.per_item;
+}
+
 /// All problems of one loss and type.
 std::string plot(const std::vector<const Problem*>& problems) {
   std::string file = problems[0]->loss, blocks, curves, note;
@@ -79,9 +87,7 @@ std::string plot_script(const Results& results) {
     for (end = begin; end < all.size() && all[end].loss == all[begin].loss; ++end)
       if (all[end].length() > 0 && all[end].time("rankgrad")) sizes.push_back(&all[end]);
     std::sort(sizes.begin(), sizes.end(), [](const Problem* a, const Problem* b) { return a->length() < b->length(); });
-    const bool list_loss = !sizes.empty() && !all[begin].loss.starts_with("triplet/") && !all[begin].loss.starts_with("bradley_terry/") &&
-                           !all[begin].loss.starts_with("threads/");
-    if (sizes.size() > 1 && list_loss) script += plot(sizes);
+    if (sizes.size() > 1 && is_list(*sizes[0])) script += plot(sizes);
   }
   return script;
 }

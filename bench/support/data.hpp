@@ -18,13 +18,26 @@ namespace rg = rankgrad;
 /// How the lists of a loss differ from the usual ones.
 struct Traits {
   bool binary_labels = false, easiness = false, weights = false;
-  double spread = 1;   ///< all scores times this
+  double spread = 1;      ///< all scores times this
+  bool one_class = false; ///< scores are cosines with classes, one of which is the right one
 
   auto operator<=>(const Traits&) const = default;
 };
 
+/// Cosines of one sample, half trained, with n classes.
+template <class T>
+void append_classes(Lists<T>& lists, std::size_t n, rg::Random& random) {
+  const std::size_t own = random.below(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    lists.labels.push_back(T(i == own));
+    lists.scores.push_back(static_cast<T>(std::clamp((i == own ? 0.55 : 0.05) + 0.1 * random.normal(), -1.0, 1.0)));
+  }
+  lists.offsets.push_back(static_cast<std::uint32_t>(lists.scores.size()));
+}
+
 template <class T>
 void append_list(Lists<T>& lists, std::size_t n, rg::Random& random, const Traits& traits) {
+  if (traits.one_class) return append_classes(lists, n, random);
   static constexpr std::array<double, 4> below{0.50, 0.72, 0.86, 0.95};   // grades 0 .. 4
   for (std::size_t i = 0; i < n; ++i) {
     const double u = random.uniform();

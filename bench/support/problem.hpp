@@ -69,7 +69,8 @@ struct Comparisons {
   double pairs() const { return items(); }
 };
 
-/// A K x K matrix of similarities; samples with equal ids are positives of each other.
+/// A K x K matrix of similarities; samples with equal ids are positives of each other. Or K x K G, document G i being the
+/// positive of sample i; or K rows of logits, the id of a row being its target.
 template <class T>
 struct Similarities {
   using value_type = T;
@@ -80,6 +81,32 @@ struct Similarities {
   std::size_t gradient_size() const { return matrix.size(); }
   double items() const { return static_cast<double>(matrix.size()); }
   double pairs() const { return 0; }
+};
+
+/// Sampled sequences of tokens, those of a prompt side by side: log-probabilities under the policies that learns, that sampled
+/// and that it is compared with, and a reward for each sequence.
+template <class T>
+struct Rollouts {
+  using value_type = T;
+
+  std::vector<T> log_probs, old_log_probs, reference_log_probs, rewards;
+  std::vector<std::uint32_t> sequence_offsets{0}, group_offsets{0};   // of tokens, of sequences
+
+  std::size_t gradient_size() const { return log_probs.size(); }
+  double items() const { return static_cast<double>(log_probs.size()); }
+  double pairs() const { return 0; }
+};
+
+/// Pairs of answers as log-probabilities, and the same under a reference. The gradient: that of the chosen, then of the rejected.
+template <class T>
+struct Preferences {
+  using value_type = T;
+
+  std::vector<T> chosen, rejected, reference_chosen, reference_rejected;
+
+  std::size_t gradient_size() const { return 2 * chosen.size(); }
+  double items() const { return static_cast<double>(chosen.size()); }
+  double pairs() const { return items(); }
 };
 
 /// As many queries as documents, document i the positive of query i. The gradient: that of the queries, then the documents'.
@@ -124,7 +151,7 @@ struct Method {
 template <class Input>
 using Methods = std::vector<Method<typename Input::value_type, Input>>;
 
-// What each build has to offer for a loss, appended to `methods`. `Input` is one of the four above.
+// What each build has to offer for a loss, appended to `methods`. `Input` is one of the structures above.
 namespace scalar {   // backends/twins.cpp
 template <class Input>
 void append(std::string_view loss, Methods<Input>& methods);

@@ -123,6 +123,13 @@ struct MultiSimilarity {
   double factor(int kind) const { return kind == 0 ? alpha : beta; }
   double signed_base(int kind) const { return kind == 0 ? -base : base; }
 
+  /// Which of the chosen are above the limit. Said with <=, so that NaN is mined and stays visible.
+  template <class T, class Choice>
+  RANKGRAD_INLINE static auto mined(simd::Pack<T> s, Choice chosen, simd::Pack<T> limit) {
+    const simd::Pack<T> zero(T(0));
+    return chosen & (simd::select(s <= limit, zero, simd::Pack<T>(T(1))) > zero);
+  }
+
   /// body(j, at, kind, s, chosen) for the entries of row i as both kinds of pairs; s is negated for positives.
   template <Real T, class Body>
   RANKGRAD_INLINE void each_entry(std::size_t i, const SimilarityView<T>& view, const Samples<T>& samples,
@@ -147,6 +154,7 @@ struct MultiSimilarity {
       Pack<T> top[2] = {none, none};
       each_entry(i, view, samples, [&](std::size_t j, auto, auto kind, Pack<T> s, auto chosen) RANKGRAD_INLINE {
         top[kind] = select(chosen & (s > top[kind]), s, top[kind]);
+        if (!columns.used) return;
         T* const column = columns.kinds[kind].top + j;
         const Pack<T> best = load(column);
         store(column, select(chosen & (s > best), s, best));
@@ -160,10 +168,9 @@ struct MultiSimilarity {
     using namespace simd;
     constexpr std::size_t rows_per_flush = 128;   // so that float errors of column sums do not grow with K
     const Pack<T> zero(T(0)), factors[2] = {Pack<T>(static_cast<T>(alpha)), Pack<T>(static_cast<T>(beta))};
-    // Not mined is said with <=, so that NaN is mined and stays visible.
     const auto term = [&](int kind, Pack<T> s, auto chosen, Pack<T> limit, Pack<T> reference) RANKGRAD_INLINE {
-      const Pack<T> e = select(s <= limit, zero, exp_nonpositive<T>((s - reference) * factors[kind]));
-      return Pack<T>(select(chosen, e, zero));
+      const auto in = mined(s, chosen, limit);
+      return any(in) ? Pack<T>(select(in, exp_nonpositive<T>((s - reference) * factors[kind]), zero)) : zero;
     };
     for (std::size_t i = 0; i < samples.n; ++i) {
       if (samples.present(i)) {
@@ -194,17 +201,18 @@ struct MultiSimilarity {
       each_entry(i, view, samples, [&](std::size_t j, auto at, auto kind, Pack<T> s, auto chosen) RANKGRAD_INLINE {
         Pack<T> slope = zero, bend = zero;
         const auto add = [&](Pack<T> limit, Pack<T> reference, Pack<T> inverse, Pack<T> share) RANKGRAD_INLINE {
+          const auto in = mined(s, chosen, limit);
+          if (!any(in)) return;
           const Pack<T> p = inverse * exp_nonpositive<T>((s - reference) * factors[kind]);
-          const auto easy = s <= limit;
-          slope += select(easy, zero, share * p);
-          bend += select(easy, zero, share * factors[kind] * p * max(zero, one - p));
+          slope += select(in, share * p, zero);
+          bend += select(in, share * factors[kind] * p * max(zero, one - p), zero);
         };
         const auto &row = rows.kinds[kind], &column = columns.kinds[kind];
         if (row_on) add(Pack<T>(row.limit[i]), Pack<T>(row.reference[i]), Pack<T>(row.inverse[i]), Pack<T>(rows.share[i]));
         if (columns.used)
           add(load(column.limit + j), load(column.reference + j), load(column.inverse + j), load(columns.share + j));
-        at.accumulate(out.grad + i * n + j, select(chosen, kind == 0 ? Pack<T>(-slope) : slope, zero));
-        if (out.hess) at.accumulate(out.hess + i * n + j, select(chosen, bend, zero));
+        at.accumulate(out.grad + i * n + j, kind == 0 ? Pack<T>(-slope) : slope);
+        if (out.hess) at.accumulate(out.hess + i * n + j, bend);
       });
     }
   }
