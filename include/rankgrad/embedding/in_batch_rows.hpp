@@ -11,6 +11,7 @@
 #pragma once
 
 #include <rankgrad/embedding/batch.hpp>
+#include <rankgrad/local_features/mutual_nearest.hpp>
 #include <rankgrad/triplet/engine.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::embedding {
@@ -109,15 +110,17 @@ class InBatchRows {
   double* sums_[2];             ///< likewise
 };
 
-/// The highest negative of each query, and which document that is, the first one of several.
+/// The highest negative of each query and which document that is, the first one of several; where `columns` has room, also of each
+/// document among the queries.
 template <Real T>
 class HighestNegatives {
  public:
   static constexpr Passes passes = Passes::rows;
+  using Best = rankgrad::detail::BestRows<T>;
 
-  HighestNegatives(const Batch<T>& batch, const Tiles<T>& matrix, Workspace& workspace)
+  HighestNegatives(const Batch<T>& batch, const Tiles<T>& matrix, Best* columns, Workspace& workspace)
       : highest(workspace.take<T>(batch.queries.n)), document(workspace.take<std::uint32_t>(batch.queries.n)), batch_(batch),
-        chunks_(matrix.chunks()), tops_(workspace.take<T>(matrix.block() * chunks_)),
+        columns_(columns), chunks_(matrix.chunks()), tops_(workspace.take<T>(matrix.block() * chunks_)),
         documents_(workspace.take<std::uint32_t>(matrix.block() * chunks_)) {}
 
   T* highest;               ///< [queries]
@@ -130,8 +133,13 @@ class HighestNegatives {
       const T top = tops_[r * chunks_ + tile.chunk] = highest_negative(tile, r);
       const T* const s = tile[r];
       std::size_t j = 0;
-      while (j + lanes<T> < tile.columns && !any(load(s + j) == Pack<T>(top))) j += lanes<T>;
-      while (j + 1 < tile.columns && s[j] != top) ++j;
+      if (columns_) {
+        j = std::min(columns_->see(tile.row[r], s, tile.column, tile.columns).column, tile.columns - 1);
+        if (!is_finite(top)) see_unsound(tile, r);
+      } else {
+        while (j + lanes<T> < tile.columns && !any(load(s + j) == Pack<T>(top))) j += lanes<T>;
+        while (j + 1 < tile.columns && s[j] != top) ++j;
+      }
       documents_[r * chunks_ + tile.chunk] = static_cast<std::uint32_t>(tile.column + j);
     }
   }
@@ -145,7 +153,14 @@ class HighestNegatives {
   void derive(const Tile<T>&) const {}
 
  private:
+  /// A number that is not finite stays in its column, nothing being above NaN.
+  void see_unsound(const Tile<T>& tile, std::size_t r) const {
+    for (std::size_t j = 0; j < tile.columns; ++j)
+      if (!is_finite(tile[r][j])) columns_->best[tile.column + j] = std::numeric_limits<T>::quiet_NaN();
+  }
+
   const Batch<T>& batch_;
+  Best* columns_;
   std::size_t chunks_;
   T* tops_;                     ///< [block][chunks]
   std::uint32_t* documents_;    ///< likewise

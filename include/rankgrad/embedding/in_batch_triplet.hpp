@@ -94,8 +94,8 @@ class TripletAnchors {
 /// Shapes      queries [B d], documents [M d]; see EmbeddingView.
 /// Units       those of the similarity; log_scale_gradient is sum_ij s_ij dL/ds_ij.
 /// No signal   a query without a positive, without a negative, or of weight 0 does not count, nor does such a document.
-/// Cost        2 B M d operations for each direction, and 4 A M d for the gradient through the A rows that have a loss (hardest
-///             negative: O(A d)); both directions see every similarity twice. TAL: exponentials in rows with
+/// Cost        2 B M d operations for each direction, and 4 A M d for the gradient through the A rows that have a loss: both directions
+///             see every similarity twice. Hardest negative: 2 B M d for one direction or both, and O(A d). TAL: exponentials in rows with
 ///             margin + max + tau ln |N_i| - S+_i > 0 only, one for an entry, another in the gradient. Memory: twice the documents, a
 ///             block of 192 queries by all documents. Nothing is allocated once warm.
 /// Numerics    those of `loss`; S+ by an inner product of its own, in double. In float, similarities are good to 1e-7 of the lengths'
@@ -120,33 +120,79 @@ struct InBatchTriplet {
     const Batch<T> batch = batch_of(view, similarity, 1, workspace);
     double value = 0;
     bool valid = false;
-    if (loss.direction != Direction::columns) valid |= add_rows(view, batch, out, value, workspace);
+    Hardest<T> of_documents;
+    if (hardest_only && loss.direction == Direction::both) of_documents = Hardest<T>(batch.documents.n, workspace);
+    if (loss.direction != Direction::columns) valid |= add_rows(view, batch, out, of_documents, value, workspace);
     if (loss.direction != Direction::rows) {
       const EmbeddingView<T> other = turned(view, batch, workspace);
-      valid |= add_rows(other, batch_of(other, similarity, 1, workspace), {out.documents, out.queries}, value, workspace);
+      const Batch<T> of_other = batch_of(other, similarity, 1, workspace);
+      if (of_documents.known) of_documents.turn(batch, of_other);
+      valid |= add_rows(other, of_other, {out.documents, out.queries}, of_documents, value, workspace);
     }
     if (!valid) return {};
     return {static_cast<T>(value), finish_gradients(batch, out, workspace), true};
   }
 
  private:
+  static constexpr bool hardest_only = decltype(std::declval<L>().negatives())::hardest_only;
+
+  /// Of each document the highest negative among the queries, found on the way to those of the queries.
   template <Real T>
-  bool add_rows(const EmbeddingView<T>& view, const embedding::Batch<T>& batch, const EmbeddingGradient<T>& out, double& value,
-                Workspace& workspace) const {
+  struct Hardest {
+    T* similarity = nullptr;
+    std::uint32_t* query = nullptr;
+    bool known = false;
+
+    Hardest() = default;
+    Hardest(std::size_t documents, Workspace& workspace)
+        : similarity(workspace.take<T>(documents)), query(workspace.take<std::uint32_t>(documents)) {}
+
+    void take(const rankgrad::detail::BestRows<T>& found, std::size_t documents) {
+      for (std::size_t j = 0; j < documents; ++j) {
+        similarity[j] = found.best[j];
+        const std::uint32_t row = found.row(j);
+        query[j] = row == found.nobody ? 0 : row;
+      }
+      known = true;
+    }
+    /// From the numbers of documents to those of the documents that ask, whose bias is nothing to them.
+    void turn(const embedding::Batch<T>& batch, const embedding::Batch<T>& other) {
+      const embedding::Side<T>&queries = other.documents, &documents = other.queries;
+      for (std::size_t t = 0, j = 0; t < documents.n; ++t, ++j) {
+        while (batch.documents.number[j] != documents.number[t]) ++j;
+        query[t] = query[j];
+        similarity[t] = similarity[j];
+        if (!batch.bias) continue;
+        const std::size_t i = query[t];
+        similarity[t] = static_cast<T>(embedding::dot(queries.row(i), queries.factor(i), documents.row(t), documents.factor(t), queries.dimension));
+      }
+    }
+  };
+
+  /// columns: where it has room and is not known, it is found, too; where it is known, it is what the rows look for.
+  template <Real T>
+  bool add_rows(const EmbeddingView<T>& view, const embedding::Batch<T>& batch, const EmbeddingGradient<T>& out, Hardest<T>& columns,
+                double& value, Workspace& workspace) const {
     using namespace embedding;
     const auto frame = workspace.frame();
     const double* const weight =
         weights_of(view, batch, loss.normalize, [&](std::size_t i) { return batch.pairs.negatives(i) > 0; }, workspace);
     if (!weight) return false;
     const auto rule = loss.negatives();
-    constexpr bool hardest_only = decltype(rule)::hardest_only;
-    Tiles<T> matrix(batch.queries, batch.documents, tiles, out.wanted() && !hardest_only, workspace);
     TripletAnchors<T, std::remove_const_t<decltype(rule)>> anchors(rule, loss.temperature, batch, weight, workspace);
     if constexpr (hardest_only) {
-      HighestNegatives<T> negatives(batch, matrix, workspace);
-      matrix.run(negatives, out);
-      add_pairs(batch, negatives, anchors, out, workspace);
+      if (columns.known) {
+        add_pairs(batch, columns.similarity, columns.query, anchors, out, workspace);
+      } else {
+        Tiles<T> matrix(batch.queries, batch.documents, tiles, false, workspace);
+        rankgrad::detail::BestRows<T> of_columns(columns.query ? batch.documents.n : 0, workspace);
+        HighestNegatives<T> negatives(batch, matrix, columns.query ? &of_columns : nullptr, workspace);
+        matrix.run(negatives, out);
+        if (columns.query) columns.take(of_columns, batch.documents.n);
+        add_pairs(batch, negatives.highest, negatives.document, anchors, out, workspace);
+      }
     } else {
+      Tiles<T> matrix(batch.queries, batch.documents, tiles, out.wanted(), workspace);
       InBatchRows rows(anchors, batch, matrix, workspace);
       matrix.run(rows, out);
     }
@@ -156,7 +202,7 @@ struct InBatchTriplet {
 
   /// One negative a row and the positives: the gradient goes through these pairs alone.
   template <Real T, class Anchors>
-  static void add_pairs(const embedding::Batch<T>& batch, const embedding::HighestNegatives<T>& negatives, Anchors& anchors,
+  static void add_pairs(const embedding::Batch<T>& batch, const T* highest, const std::uint32_t* negative, Anchors& anchors,
                         const EmbeddingGradient<T>& out, Workspace& workspace) {
     const embedding::Relations& all = batch.pairs;
     const std::size_t most = all.pairs() + all.queries;
@@ -165,10 +211,10 @@ struct InBatchTriplet {
     std::uint32_t pairs = 0;
     for (std::size_t i = 0; i < all.queries; ++i) {
       offset[i] = pairs;
-      if (!anchors.open(i, negatives.highest[i]) || !anchors.close(i, 0, 0)) continue;
+      if (!anchors.open(i, highest[i]) || !anchors.close(i, 0, 0)) continue;
       for (std::size_t k = all.offset[i]; k < all.offset[i + 1]; ++k, ++pairs)
         document[pairs] = all.document[k], slope[pairs] = anchors.slopes()[k];
-      document[pairs] = negatives.document[i], slope[pairs++] = anchors.push(i);
+      document[pairs] = negative[i], slope[pairs++] = anchors.push(i);
     }
     offset[all.queries] = pairs;
     if (out.wanted()) embedding::add_gradients(batch.queries, batch.documents, offset, document, slope, out, workspace);

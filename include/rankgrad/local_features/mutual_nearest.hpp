@@ -58,7 +58,7 @@ struct BestRows {
     std::size_t count = 0;
     for (std::size_t u = 0; u < rows; ++u) {
       const std::uint32_t v = column[u];
-      if (v == nobody || std::bit_cast<simd::Bits<T>>(where[v]) != static_cast<simd::Bits<T>>(u)) continue;
+      if (v == nobody || row(v) != u) continue;
       if (above && !(static_cast<double>(best[v]) > *above)) continue;
       to[count++] = {static_cast<std::uint32_t>(u), v};
     }
@@ -66,6 +66,7 @@ struct BestRows {
   }
 
   static constexpr std::uint32_t nobody = std::numeric_limits<std::uint32_t>::max();
+  std::uint32_t row(std::size_t column) const { return static_cast<std::uint32_t>(std::bit_cast<simd::Bits<T>>(where[column])); }
 
  private:
   // Row numbers are integers in the bits of a T, which select() moves as they are: as numbers of T they would end at 2^24.
