@@ -25,9 +25,9 @@ namespace rankgrad::inline RANKGRAD_ABI {
 ///   W       sum of the weights of what counts, w_i or, for weigh_by_targets, w_i sum_{k in P_i} t_ik
 ///   dL/ds_ij = (f / (tau W)) [ w_i (B_i p_ij - y_ij) + b_j (the same along the column) ]       contrastive/info_nce.hpp: B, t for y
 ///   dL/dq_i  = sum_j dL/ds_ij k_j,   dL/dk_j = sum_i dL/ds_ij q_i          cosines: of directions, and on by (g - (g . u) u) / |x|
-///   dL/dlog(1/tau) = sum_ij s_ij dL/ds_ij
+///   dL/dlog(1/tau) = sum_ij s_ij dL/ds_ij,   dL/dbias_j = tau sum_i dL/ds_ij
 ///
-/// Shapes      queries [B d], documents [M d]; see EmbeddingView.
+/// Shapes      queries [B d], documents [M d]; see EmbeddingView. A class softmax: documents are the classes.
 /// Units       nats; nats per unit of embedding.
 /// No signal   a query without a positive, without another document in C_i, or of weight 0 does not count; so do documents. Without
 ///             targets, one of the others must be no positive: that all are equal is nothing to learn, a distribution over all is.
