@@ -131,3 +131,17 @@ TEMPLATE_TEST_CASE("a negative that is not a number shows where nobody has a los
     }
   }
 }
+
+TEMPLATE_TEST_CASE("a query that has no say shows to the documents that it is not a number", "[embedding]",
+                   rg::InBatchTripletLogSumExp, rg::InBatchHardestNegativeTriplet, rg::InBatchSumHingeTriplet) {
+  TestType loss;
+  loss.loss.margin = -10;
+  auto batch = test::make_embeddings<float>(5, {.queries = 9, .documents = 31});
+  batch.weights.assign(9, 1.0f);
+  batch.weights[4] = 0;
+  batch.queries[4 * batch.dimension + 1] = std::numeric_limits<float>::quiet_NaN();
+  for (const Direction direction : {Direction::rows, Direction::columns, Direction::both}) {
+    loss.loss.direction = direction;
+    CHECK(rg::is_finite(test::evaluated(loss, batch).value) == (direction == Direction::rows));
+  }
+}
