@@ -23,7 +23,8 @@ namespace rankgrad::inline RANKGRAD_ABI::distributed {
 /// Shapes      B_r queries and M_r documents of rank r; sizes differ as they like, 0 included (with positive_offsets where there
 ///             are queries without documents). Positives are documents of the query's own rank and are numbered there. Ids mean
 ///             the same on all ranks: what they leave out is left out across ranks. A rank may have no weights or masks where
-///             others do, and own negatives stay where they are; bias, ids, targets and places for a gradient are for all ranks that have something to put there, or none.
+///             others do, and own negatives stay where they are; bias, ids, targets and places for a gradient are for all ranks that
+///             have something to put there, or none.
 /// Cost        rank r, whatever the direction: 2 B_r N d operations for the value, 8 B_r N d with gradient (similarities are computed
 ///             twice), N = sum of M_r. Memory: nine times the largest block of documents, and tiles. Nothing overlaps with sending,
 ///             and blocks wait for each other: equal sizes are the fastest.

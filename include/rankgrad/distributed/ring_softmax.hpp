@@ -18,7 +18,8 @@ namespace rankgrad::inline RANKGRAD_ABI::distributed {
 struct RingPlan {
   std::vector<std::size_t> documents;   ///< [P] that are present
   std::size_t all_queries = 0, all_documents = 0, most_documents = 0;
-  bool bias = false, ids = false, query_gradient = false, document_gradient = false, bias_gradient = false;   ///< given, or wanted, anywhere
+  // Given, or wanted, anywhere:
+  bool bias = false, ids = false, query_gradient = false, document_gradient = false, bias_gradient = false;
 };
 
 /// The documents of one rank and what travels with them. Null: nobody needs it.

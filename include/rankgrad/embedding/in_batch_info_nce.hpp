@@ -32,7 +32,7 @@ namespace rankgrad::inline RANKGRAD_ABI {
 /// No signal   a query without a positive, without another document in C_i, or of weight 0 does not count; so do documents. Without
 ///             targets, one of the others must be no positive: that all are equal is nothing to learn, a distribution over all is.
 /// Cost        2 B M d operations for the value, 6 B M d with gradient (one direction), 8 B M d (both); an exp or two per entry.
-///             Memory: twice the documents, a block of 192 queries by all documents (one direction) or by 3072 (both), and a few
+///             Memory: twice the documents, a block of 192 to 576 queries by all documents (one direction) or by up to 3072 (both), and a few
 ///             numbers per row and column. Nothing is allocated once warm.
 /// Numerics    any temperature and any lengths, as long as logits are finite: sums are relative to the highest similarity. 1 - p of
 ///             a positive is a sum, not a difference. In float, an x of 100 is good to 1e-5 like any sum of d products.
@@ -153,7 +153,8 @@ struct InBatchInfoNce {
         if (!out.document_bias.empty())
           out.document_bias[batch.documents.number[batch.pairs.document[k]]] += static_cast<T>(softmax.positives.apart[k]);
       }
-      add_gradients(batch.queries, batch.documents, batch.pairs.offset, batch.pairs.document, slope, {out.queries, out.documents}, workspace);
+      add_gradients(batch.queries, batch.documents, batch.pairs.offset, batch.pairs.document, slope, {out.queries, out.documents},
+                    workspace);
     }
     const double by_similarities = finish_gradients(batch, out, workspace);
     const bool known = !out.queries.empty() || !out.documents.empty();

@@ -110,7 +110,7 @@ class MultiSimilarityAnchors {
 /// No signal   a query without a positive, without a negative, or of weight 0 does not count. One whose pairs are all easy has loss
 ///             0 and counts.
 /// Cost        2 B M d operations, and 4 A M d for the gradient through the A rows with a mined pair; there an exponential or two for
-///             an entry. Memory: twice the documents, a block of 192 queries by all documents. Nothing is allocated once warm.
+///             an entry. Memory: twice the documents, a block of 192 to 576 queries by all documents. Nothing is allocated once warm.
 /// Numerics    as MultiSimilarity; positives by inner products of their own, in double. An embedding that is not finite shows in the
 ///             value. The bits do not depend on the number of threads.
 /// Parameters  alpha, beta, base, mining as MultiSimilarity; similarity; normalize: mean (default, W = sum_i w_i of the queries that

@@ -94,10 +94,10 @@ class TripletAnchors {
 /// Shapes      queries [B d], documents [M d]; see EmbeddingView.
 /// Units       those of the similarity; log_scale_gradient is sum_ij s_ij dL/ds_ij.
 /// No signal   a query without a positive, without a negative, or of weight 0 does not count, nor does such a document.
-/// Cost        2 B M d operations for each direction, and 4 A M d for the gradient through the A rows that have a loss: both directions
-///             see every similarity twice. Hardest negative: 2 B M d for one direction or both, and O(A d). TAL: exponentials in rows with
-///             margin + max + tau ln |N_i| - S+_i > 0 only, one for an entry, another in the gradient. Memory: twice the documents, a
-///             block of 192 queries by all documents. Nothing is allocated once warm.
+/// Cost        2 B M d operations for each direction, and 4 A M d for the gradient through the A rows that have a loss: both
+///             directions see every similarity twice. Hardest negative: 2 B M d for one direction or both, and O(A d). TAL: exponentials
+///             in rows with margin + max + tau ln |N_i| - S+_i > 0 only, one for an entry, another in the gradient. Memory: twice the documents, a
+///             block of 192 to 576 queries by all documents. Nothing is allocated once warm.
 /// Numerics    those of `loss`; S+ by an inner product of its own, in double. In float, similarities are good to 1e-7 of the lengths'
 ///             product. An embedding that is not finite shows in the value. The bits do not depend on the number of threads.
 /// Parameters  loss: temperature, margin, direction, normalize as there (both and sum are its defaults). similarity. tiles: how much
@@ -164,7 +164,8 @@ struct InBatchTriplet {
         similarity[t] = similarity[j];
         if (!batch.bias) continue;
         const std::size_t i = query[t];
-        similarity[t] = static_cast<T>(embedding::dot(queries.row(i), queries.factor(i), documents.row(t), documents.factor(t), queries.dimension));
+        const double s = embedding::dot(queries.row(i), queries.factor(i), documents.row(t), documents.factor(t), queries.dimension);
+        similarity[t] = static_cast<T>(s);
       }
     }
   };
