@@ -83,7 +83,7 @@ TEST_CASE("ApproxNdcg on one item, and without relevant items", "[approx_ndcg]")
   CHECK(rg::value_and_gradient(rg::ApproxNdcg{}, rg::ListView<float>{.scores = scores, .labels = not_relevant}, gradient) == 0.0f);
 }
 
-TEMPLATE_TEST_CASE("ApproxNdcg on long lists, by pairs and by the grid", "[approx_ndcg]", float, double) {
+TEMPLATE_TEST_CASE("ApproxNdcg on long lists, by pairs and by the grid", "[approx_ndcg][long]", float, double) {
   using Path = rg::listwise::RankPath;
   const double tolerance = sizeof(TestType) == 4 ? 1e-6 : 1e-13;
   const auto heavy_tails = [](std::size_t n) {   // Cauchy: most bins of the grid hold one item or none

@@ -105,7 +105,7 @@ test::OwnedList<T> make_shape(Shape shape, std::size_t n, double spread, bool we
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("LambdaRank: tree and direct pairs against the definition", "[pairwise][lambda_tree]", float, double) {
+TEMPLATE_TEST_CASE("LambdaRank: tree and direct pairs against the definition", "[pairwise][lambda_tree][long]", float, double) {
   using T = TestType;
   const long double tolerance = sizeof(T) == 4 ? 1e-6L : 1e-11L;
   const rg::LambdaRank losses[] = {{}, {.sigma = 0.7, .gain = rg::Gain::linear, .discount = rg::Discount::reciprocal, .normalize = rg::Normalize::mean}, {.sigma = 3, .k = 20}};

@@ -323,7 +323,7 @@ TEMPLATE_TEST_CASE("near-linear pairs: more than one piece, and far more bins th
     }
 }
 
-TEMPLATE_TEST_CASE("near-linear pairs: at most 64 bytes of scratch for each score", "[near_linear]", float, double) {
+TEMPLATE_TEST_CASE("near-linear pairs: at most 64 bytes of scratch for each score", "[near_linear][long]", float, double) {
   using T = TestType;
   // Does the loss fit into a workspace of so many bytes? It does where nothing more is asked for.
   const auto fits = [](const test::OwnedList<T>& list, Target target, Path path, bool curvature, double bytes) {
