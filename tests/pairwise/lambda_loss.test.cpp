@@ -54,7 +54,7 @@ TEST_CASE("LambdaLoss agrees with LambdaRank and RankNet", "[pairwise]") {
   CHECK(rg::value(LambdaLoss{}, made.view()) * std::log(2) == Approx(rg::value(LambdaLoss{.unit = nats}, made.view())).epsilon(1e-14));
 }
 
-TEMPLATE_TEST_CASE("the gradient and curvature of LambdaLoss, its weights held constant", "[pairwise]", float, double) {
+TEMPLATE_TEST_CASE("the gradient and curvature of LambdaLoss, its weights held constant", "[pairwise][long]", float, double) {
   using O = test::Oracle<LambdaLoss>;
   for (const auto& loss : O::instances())
     for (const bool weights : {false, true}) {
