@@ -105,7 +105,7 @@ TEMPLATE_TEST_CASE("ApproxNdcg on long lists, by pairs and by the grid", "[appro
     }
 }
 
-TEMPLATE_TEST_CASE("the grid on the shortest lists, and across its pieces", "[approx_ndcg]", float, double) {
+TEMPLATE_TEST_CASE("the grid on the shortest lists, and across its pieces", "[approx_ndcg][long]", float, double) {
   using Path = rg::listwise::RankPath;
   for (const std::size_t n : {2u, 3u, 7u, 8u, 9u, 33u})
     check_long(rg::ApproxNdcg{.temperature = 0.3, .path = Path::grid}, test::make_list<TestType>(n, 2), sizeof(TestType) == 4 ? 1e-6 : 1e-13);

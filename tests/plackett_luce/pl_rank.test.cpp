@@ -2,7 +2,7 @@
 
 namespace rg = rankgrad;
 
-TEST_CASE("PL-Rank: the estimates of every variant average to the truth", "[plackett_luce]") {
+TEST_CASE("PL-Rank: the estimates of every variant average to the truth", "[plackett_luce][long]") {
   double worst = 0;
   for (const auto& which : test::metric_cases)
     for (const auto variant : {rg::PlRankVariant::pl_rank_1, rg::PlRankVariant::pl_rank_2, rg::PlRankVariant::pl_rank_3})

@@ -2,7 +2,7 @@
 
 namespace rg = rankgrad;
 
-TEST_CASE("PG-Rank: the estimates average to the truth", "[plackett_luce]") {
+TEST_CASE("PG-Rank: the estimates average to the truth", "[plackett_luce][long]") {
   double worst = 0;
   for (const auto& which : test::metric_cases) {
     for (const auto baseline : {rg::Baseline::none, rg::Baseline::leave_one_out, rg::Baseline::greedy}) {

@@ -99,7 +99,7 @@ TEST_CASE("the pieces of a target order are whole groups or parts of one", "[pla
       }
 }
 
-TEST_CASE("a scan by pieces against sums of long doubles", "[plackett_luce]") {
+TEST_CASE("a scan by pieces against sums of long doubles", "[plackett_luce][long]") {
   using Real = long double;
   constexpr std::size_t n = 70003;
   for (const auto& shape : shapes())
