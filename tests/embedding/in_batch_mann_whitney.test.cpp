@@ -17,7 +17,7 @@ TEMPLATE_TEST_CASE("InBatchMannWhitney keeps its symmetries", "[embedding][prope
 TEMPLATE_TEST_CASE("InBatchMannWhitney stands its edges", "[embedding][properties]", float, double) {
   test::check_edges<InBatchMannWhitney, TestType>();
 }
-TEMPLATE_TEST_CASE("InBatchMannWhitney runs anywhere", "[embedding][properties]", float, double) {
+TEMPLATE_TEST_CASE("InBatchMannWhitney runs anywhere", "[embedding][properties][long]", float, double) {
   test::check_running<InBatchMannWhitney, TestType>();
 }
 TEST_CASE("InBatchMannWhitney refuses what it must, and is the integral of its gradient", "[embedding][properties]") {
