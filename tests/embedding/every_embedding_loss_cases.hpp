@@ -16,7 +16,7 @@ TEMPLATE_TEST_CASE("a loss over embeddings stands its edges", "[embedding][prope
   test::check_edges<TestType, float>();
   if constexpr (test::in_both_types) test::check_edges<TestType, double>();
 }
-TEMPLATE_TEST_CASE("a loss over embeddings gives the same wherever it runs", "[embedding][properties]", EVERY_EMBEDDING_LOSS) {
+TEMPLATE_TEST_CASE("a loss over embeddings gives the same wherever it runs", "[embedding][properties][long]", EVERY_EMBEDDING_LOSS) {
   test::check_running<TestType, float>();
   if constexpr (test::in_both_types) test::check_running<TestType, double>();
 }
