@@ -25,13 +25,13 @@ inline Numbers all_of(std::size_t n) {
 template <class T>
 struct OwnedEmbeddings {
   std::size_t dimension = 1;
-  std::vector<T> queries, documents;
-  Numbers positive_offsets, positives;
-  std::vector<std::int64_t> query_ids, document_ids;
-  std::vector<T> document_bias, weights;
-  std::vector<std::uint8_t> query_mask, document_mask;
-  std::vector<T> targets, own_negatives;
-  Numbers own_offsets;
+  std::vector<T> queries{}, documents{};
+  Numbers positive_offsets{}, positives{};
+  std::vector<std::int64_t> query_ids{}, document_ids{};
+  std::vector<T> document_bias{}, weights{};
+  std::vector<std::uint8_t> query_mask{}, document_mask{};
+  std::vector<T> targets{}, own_negatives{};
+  Numbers own_offsets{};
 
   std::size_t query_count() const { return queries.size() / dimension; }
   std::size_t document_count() const { return documents.size() / dimension; }
