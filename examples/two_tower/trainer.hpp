@@ -39,7 +39,7 @@ class Trainer {
     const Found found = search(towers_, q, corpus_.documents, top);
     const std::vector<Eigen::Index> wanted = relevant(queries);
     std::vector<Eigen::Index> numbers;
-    std::vector<std::uint32_t> offsets{0}, candidates;
+    std::vector<std::uint32_t> offsets{0};
     std::vector<float> labels;
     for (std::size_t i = 0; i < queries.size(); ++i) {
       numbers.push_back(wanted[i]);
@@ -51,7 +51,8 @@ class Trainer {
       }
       offsets.push_back(static_cast<std::uint32_t>(numbers.size()));
     }
-    for (std::uint32_t k = 0; k < numbers.size(); ++k) candidates.push_back(k);
+    std::vector<std::uint32_t> candidates(numbers.size());
+    std::iota(candidates.begin(), candidates.end(), 0u);
     const Matrix d = corpus_.documents(numbers, Eigen::all);
     return step(q, d, [&](const Matrix& by_query, const Matrix& by_document, const Gradient& gradient) {
       const rankgrad::CandidateLists<rankgrad::MannWhitney> loss{.temperature = towers_.temperature(),

@@ -54,8 +54,7 @@ class RingInfoNce {
     Workspace& workspace = workspaces_[0];
     const Team team(executor, workspaces_);
     const Workspace::TeamLoan loan(workspace, team);
-    for (const std::span<T> part : gradient.parts())
-      if (!part.empty()) simd::clear(part.data(), part.size());
+    embedding::clear(gradient, workspace);
 
     const auto frame = workspace.frame();
     const embedding::Batch<T> own = embedding::batch_of(view, loss.similarity, loss.temperature, workspace);

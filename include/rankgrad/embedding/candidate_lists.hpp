@@ -132,9 +132,7 @@ class CandidateEvaluator {
       if (part.valid) result.valid = true;
     if (!gradient.wanted()) return result;
 
-    for (const std::span<T> part : gradient.parts())
-      for_each_stretch(part.size(), workspace,
-                       [&](std::size_t begin, std::size_t end) { simd::clear(part.data() + begin, end - begin); });
+    embedding::clear(gradient, workspace);
     for (std::size_t k = 0; k < n; ++k) {
       slopes[k] = view.present(k) ? static_cast<T>(static_cast<double>(slopes[k]) / lists.temperature) : T(0);
       if (slopes[k] != T(0)) result.log_scale_gradient += similarities[k] * static_cast<double>(slopes[k]);

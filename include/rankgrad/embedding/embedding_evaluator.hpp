@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <rankgrad/core/executor.hpp>
-#include <rankgrad/embedding/embedding_view.hpp>
+#include <rankgrad/embedding/side.hpp>
 
 #include <concepts>
 #include <vector>
@@ -53,9 +52,7 @@ class EmbeddingEvaluator {
     if (workspaces_.size() < executor.workers()) workspaces_.resize(executor.workers());
     const Team team(executor, workspaces_);
     const Workspace::TeamLoan loan(workspaces_[0], team);
-    for (const std::span<T> part : gradient.parts())
-      for_each_stretch(part.size(), workspaces_[0],
-                       [&](std::size_t begin, std::size_t end) { simd::clear(part.data() + begin, end - begin); });
+    embedding::clear(gradient, workspaces_[0]);
     return loss.evaluate(view, gradient, workspaces_[0]);
   }
   template <class L>

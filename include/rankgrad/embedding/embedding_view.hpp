@@ -63,11 +63,12 @@ struct EmbeddingView {
   constexpr bool has_query(std::size_t i) const noexcept { return query_mask.empty() || query_mask[i]; }
   constexpr bool has_document(std::size_t j) const noexcept { return document_mask.empty() || document_mask[j]; }
   constexpr std::size_t first_positive(std::size_t i) const noexcept { return positive_offsets.empty() ? i : positive_offsets[i]; }
+  constexpr std::size_t positive(std::size_t k) const noexcept { return positive_offsets.empty() ? k : positives[k]; }
   /// body(document, target) for the positives of query i that are there.
   template <class Body>
   constexpr void for_positives(std::size_t i, const Body& body) const {
     for (std::size_t k = first_positive(i); k < first_positive(i + 1); ++k) {
-      const std::size_t j = positive_offsets.empty() ? k : positives[k];
+      const std::size_t j = positive(k);
       if (has_document(j) && (targets.empty() || targets[k] > T(0))) body(j, targets.empty() ? T(1) : targets[k]);
     }
   }
@@ -131,9 +132,7 @@ template <Real T>
 Status check_own_negatives(const EmbeddingView<T>& view) {
   if (view.own_offsets.empty())
     return view.own_negatives.empty() ? Status{} : Status::error("rankgrad: own_negatives without own_offsets");
-  if (view.own_negatives.size() % view.dimension != 0)
-    return Status::error("rankgrad: own_negatives has %zu numbers, which is not a multiple of the dimension %zu",
-                         view.own_negatives.size(), view.dimension);
+  if (Status s = check_side("own_negatives", view.dimension, view.own_negatives); !s) return s;
   if (Status s = check_length("own_offsets", view.own_offsets.size(), view.query_count() + 1); !s) return s;
   return check_offsets("own_offsets", view.own_offsets, view.own_count(), "own negatives");
 }
@@ -141,13 +140,12 @@ Status check_own_negatives(const EmbeddingView<T>& view) {
 /// The targets of pairs that are there.
 template <Real T>
 Status check_targets(const EmbeddingView<T>& view) {
-  const bool diagonal = view.positive_offsets.empty();
-  const std::size_t pairs = diagonal ? view.query_count() : view.positives.size();
+  const std::size_t pairs = view.positive_offsets.empty() ? view.query_count() : view.positives.size();
   if (Status s = check_optional_length("targets", view.targets.size(), pairs); !s) return s;
   for (std::size_t i = 0; i < view.query_count() && !view.targets.empty(); ++i) {
     if (!view.has_query(i)) continue;
     for (std::size_t k = view.first_positive(i); k < view.first_positive(i + 1); ++k)
-      if (view.has_document(diagonal ? k : view.positives[k]) && !(is_finite(view.targets[k]) && view.targets[k] >= T(0)))
+      if (view.has_document(view.positive(k)) && !(is_finite(view.targets[k]) && view.targets[k] >= T(0)))
         return Status::error("rankgrad: targets[%zu] is %g; it must be finite and at least 0", k, static_cast<double>(view.targets[k]));
   }
   return {};

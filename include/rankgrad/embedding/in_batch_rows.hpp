@@ -12,6 +12,7 @@
 
 #include <rankgrad/embedding/batch.hpp>
 #include <rankgrad/local_features/mutual_nearest.hpp>
+#include <rankgrad/simd/rows.hpp>
 #include <rankgrad/triplet/engine.hpp>
 
 namespace rankgrad::inline RANKGRAD_ABI::embedding {
@@ -127,20 +128,13 @@ class HighestNegatives {
   std::uint32_t* document;  ///< [queries]; where `highest` is NaN, anything
 
   void see(const Tile<T>& tile) {
-    using namespace simd;
     for (std::size_t r = 0; r < tile.rows; ++r) {
       leave_negatives(batch_.pairs, batch_.bias, tile, r);
       const T top = tops_[r * chunks_ + tile.chunk] = highest_negative(tile, r);
-      const T* const s = tile[r];
-      std::size_t j = 0;
-      if (columns_) {
-        j = std::min(columns_->see(tile.row[r], s, tile.column, tile.columns).column, tile.columns - 1);
-        if (!is_finite(top)) see_unsound(tile, r);
-      } else {
-        while (j + lanes<T> < tile.columns && !any(load(s + j) == Pack<T>(top))) j += lanes<T>;
-        while (j + 1 < tile.columns && s[j] != top) ++j;
-      }
-      documents_[r * chunks_ + tile.chunk] = static_cast<std::uint32_t>(tile.column + j);
+      const std::size_t j = columns_ ? columns_->see(tile.row[r], tile[r], tile.column, tile.columns).column
+                                     : simd::place_of(top, tile[r], tile.columns);
+      if (columns_ && !is_finite(top)) see_unsound(tile, r);
+      documents_[r * chunks_ + tile.chunk] = static_cast<std::uint32_t>(tile.column + std::min(j, tile.columns - 1));
     }
   }
   void close_rows(const std::uint32_t* row, std::size_t n) {

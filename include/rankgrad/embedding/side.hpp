@@ -124,6 +124,14 @@ void pack_features(const Side<T>& side, const std::uint32_t* rows, std::size_t f
     }
 }
 
+/// All that the gradient is written to, for what is added there.
+template <class Gradient>
+void clear(const Gradient& gradient, Workspace& workspace) {
+  for (const auto part : gradient.parts())
+    for_each_stretch(part.size(), workspace,
+                     [&](std::size_t begin, std::size_t end) { simd::clear(part.data() + begin, end - begin); });
+}
+
 /// From the gradient by the direction x / |x| to that by x: (g - (g . u) u) / |x|, u = x / |x|. Returns sum over the rows of
 /// g . u (of g . x for inner products): over one side of a batch, that is sum_ij s_ij dL/ds_ij.
 template <Real T>

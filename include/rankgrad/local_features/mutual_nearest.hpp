@@ -47,10 +47,7 @@ struct BestRows {
       at.store(its_row, select(better, number, at.load(its_row, T(0))));
     });
     const T similarity = highest(larger(top[0], top[1]));
-    std::size_t v = 0;
-    while (v + lanes<T> < n && !any(load(row + v) == Pack<T>(similarity))) v += lanes<T>;
-    while (v < n && row[v] != similarity) ++v;
-    return {similarity, v};
+    return {similarity, place_of(similarity, row, n)};
   }
 
   /// The rows whose best column, [rows], has them as its best row.

@@ -1,4 +1,4 @@
-// rankgrad/simd/rows.hpp: sums over long rows that stay accurate in float.
+// rankgrad/simd/rows.hpp: sums over long rows that stay accurate in float; their highest value and where it is.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -53,6 +53,15 @@ void move_sums(T* sums, std::size_t n, double* wide) {
 template <class T>
 RANKGRAD_INLINE inline Pack<T> larger(Pack<T> best, Pack<T> v) {
   return select(v > best, v, best);
+}
+
+/// The place of the first of n values that equals this one; n where none does.
+template <class T>
+std::size_t place_of(T value, const T* values, std::size_t n) {
+  std::size_t i = 0;
+  while (i + lanes<T> < n && !any(load(values + i) == Pack<T>(value))) i += lanes<T>;
+  while (i < n && values[i] != value) ++i;
+  return i;
 }
 
 }  // namespace rankgrad::simd
